@@ -1,0 +1,91 @@
+import { decodeJwt, type JWTPayload } from 'jose';
+import type { TokenSet, TokenType } from './token-set.js';
+
+/** An access token as callers get it: frozen, and its value absent from JSON, spread, string conversion and inspection. */
+export interface AccessToken {
+  /** The secret itself, for what cannot use {@link AccessToken.headers}. */
+  readonly value: string;
+  readonly type: TokenType;
+  /** Epoch milliseconds by the local clock; undefined when neither the server nor the token names a lifetime. */
+  readonly expiresAt: number | undefined;
+  /** Granted scope; the requested one when the server names none. */
+  readonly scope: readonly string[];
+  /** The claims of a JWT access token, decoded and NOT verified; undefined for an opaque or encrypted token. */
+  claims(): JWTPayload | undefined;
+  /**
+   * The headers that present this token to a resource server, for clients that do not go through `createAuthFetch`
+   * (WebSocket, gRPC, axios).
+   */
+  headers(request: TokenRequestLine): Promise<Headers>;
+}
+
+/** The request that a token is to be presented with. */
+export interface TokenRequestLine {
+  readonly method: string;
+  readonly url: string | URL;
+  /** The resource server's DPoP nonce (RFC 9449 §9). */
+  readonly nonce?: string | undefined;
+}
+
+/** The access token of a token set, as callers get it. */
+export function createAccessToken(tokens: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>): AccessToken {
+  return new HeldAccessToken(tokens);
+}
+
+// Private fields with prototype getters: nothing that walks an object's properties meets the value.
+class HeldAccessToken implements AccessToken {
+  readonly #value: string;
+  readonly #type: TokenType;
+  readonly #expiresAt: number | undefined;
+  readonly #scope: readonly string[];
+
+  constructor(tokens: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>) {
+    this.#value = tokens.accessToken;
+    this.#type = tokens.tokenType;
+    this.#expiresAt = tokens.lifetimeMs === undefined ? undefined : tokens.sentAt + tokens.lifetimeMs;
+    this.#scope = tokens.scope;
+    Object.freeze(this);
+  }
+
+  get value(): string {
+    return this.#value;
+  }
+
+  get type(): TokenType {
+    return this.#type;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#expiresAt;
+  }
+
+  get scope(): readonly string[] {
+    return this.#scope;
+  }
+
+  claims(): JWTPayload | undefined {
+    if (this.#value.split('.').length !== 3) return undefined;
+    try {
+      return decodeJwt(this.#value);
+    } catch {
+      return undefined;
+    }
+  }
+
+  headers(_request: TokenRequestLine): Promise<Headers> {
+    return Promise.resolve(new Headers({ authorization: `${this.#type} ${this.#value}` }));
+  }
+
+  toString(): string {
+    return `[AccessToken ${this.#type}]`;
+  }
+
+  toJSON(): { type: TokenType; expiresAt: number | undefined; scope: readonly string[] } {
+    return { type: this.#type, expiresAt: this.#expiresAt, scope: this.#scope };
+  }
+
+  // What Node prints.
+  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+    return { AccessToken: '[redacted]', ...this.toJSON() };
+  }
+}

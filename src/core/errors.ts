@@ -1,0 +1,144 @@
+/**
+ * What a failure asks of the application.
+ *
+ * - `transient`: try later; nothing was lost.
+ * - `interaction`: a new sign-in or reconnect helps.
+ * - `configuration`: a person must change a setting.
+ * - `terminal`: nothing helps here.
+ */
+export type TokenErrorKind = 'transient' | 'interaction' | 'configuration' | 'terminal';
+
+/** Where a failure happened. */
+export type TokenErrorPhase =
+  | 'options'
+  | 'discovery'
+  | 'token'
+  | 'revocation'
+  | 'store'
+  | 'lock'
+  | 'wait'
+  | 'http'
+  | 'manager';
+
+/** Why it failed: a closed list, documented one by one in `docs/errors.md`. */
+export type TokenErrorCode =
+  | 'network_error'
+  | 'timeout'
+  | 'server_error'
+  | 'rate_limited'
+  | 'invalid_response'
+  | 'wait_timeout'
+  | 'lock_timeout'
+  | 'lock_lost'
+  | 'store_unavailable'
+  | 'grant_failed'
+  | 'grant_revoked'
+  | 'rotation_lost'
+  | 'session_changed'
+  | 'login_required'
+  | 'interaction_required'
+  | 'invalid_option'
+  | 'client_rejected'
+  | 'request_rejected'
+  | 'grant_rejected'
+  | 'redirect_refused'
+  | 'unacceptable_response'
+  | 'unexpected_status'
+  | 'unknown_error'
+  | 'discovery_failed'
+  | 'issuer_mismatch'
+  | 'endpoint_refused'
+  | 'url_refused'
+  | 'disposed'
+  | 'static_token_expired';
+
+// The code decides the kind, so no two places can disagree about one failure.
+const kinds: Record<TokenErrorCode, TokenErrorKind> = {
+  network_error: 'transient',
+  timeout: 'transient',
+  server_error: 'transient',
+  rate_limited: 'transient',
+  invalid_response: 'transient',
+  wait_timeout: 'transient',
+  lock_timeout: 'transient',
+  lock_lost: 'transient',
+  store_unavailable: 'transient',
+  grant_failed: 'transient',
+  grant_revoked: 'interaction',
+  rotation_lost: 'interaction',
+  session_changed: 'interaction',
+  login_required: 'interaction',
+  interaction_required: 'interaction',
+  invalid_option: 'configuration',
+  client_rejected: 'configuration',
+  request_rejected: 'configuration',
+  grant_rejected: 'configuration',
+  redirect_refused: 'configuration',
+  unacceptable_response: 'configuration',
+  unexpected_status: 'configuration',
+  unknown_error: 'configuration',
+  discovery_failed: 'configuration',
+  issuer_mismatch: 'configuration',
+  endpoint_refused: 'configuration',
+  url_refused: 'configuration',
+  disposed: 'terminal',
+  static_token_expired: 'terminal',
+};
+
+/** The facts of a failure beside its code and message. None of them ever holds a secret. */
+export interface TokenErrorDetails {
+  readonly phase: TokenErrorPhase;
+  /** The authorization server's own `error` word (RFC 6749 §5.2). */
+  readonly oauthError?: string | undefined;
+  /** HTTP status of the response that caused the failure. */
+  readonly status?: number | undefined;
+  /** How long the server asked to be left alone, in milliseconds (RFC 9110 §10.2.3). */
+  readonly retryAfterMs?: number | undefined;
+  /** How many requests were sent before giving up. */
+  readonly attempts?: number | undefined;
+  /** True when the failure is remembered from an earlier request and nothing was sent this time. */
+  readonly fromCache?: boolean | undefined;
+}
+
+/**
+ * Every failure this package throws. Branch on `kind`, or on `code` for a finer answer; the message is for people.
+ * Aborts are not wrapped: they reject with the signal's own reason.
+ */
+export class TokenError extends Error implements TokenErrorDetails {
+  override readonly name: 'TokenError' = 'TokenError';
+  readonly kind: TokenErrorKind;
+  readonly code: TokenErrorCode;
+  readonly phase: TokenErrorPhase;
+  readonly oauthError: string | undefined;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly attempts: number | undefined;
+  readonly fromCache: boolean;
+
+  constructor(code: TokenErrorCode, message: string, details: TokenErrorDetails) {
+    super(message);
+    this.code = code;
+    this.kind = kinds[code];
+    this.phase = details.phase;
+    this.oauthError = details.oauthError;
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+    this.attempts = details.attempts;
+    this.fromCache = details.fromCache ?? false;
+  }
+
+  /** The same failure with some facts added or replaced. */
+  with(details: Partial<TokenErrorDetails>): TokenError {
+    return new TokenError(this.code, this.message, { ...this.toJSON(), ...details });
+  }
+
+  toJSON(): TokenErrorDetails & { name: string; kind: TokenErrorKind; code: TokenErrorCode; message: string } {
+    const { name, kind, code, phase, message, oauthError, status, retryAfterMs, attempts, fromCache } = this;
+    return { name, kind, code, phase, message, oauthError, status, retryAfterMs, attempts, fromCache };
+  }
+}
+
+/** Tells a {@link TokenError} from anything else, also one made by another copy of this package. */
+export function isTokenError(value: unknown): value is TokenError {
+  return value instanceof Error && value.name === 'TokenError' && 'kind' in value && 'code' in value;
+}

@@ -1,0 +1,31 @@
+/**
+ * How an authorization server departs from the standards: frozen, serialisable data. A server that conforms needs none.
+ */
+export interface Preset {
+  /** Which well-known document to ask first. @default 'oauth' */
+  readonly discovery?: 'oidc' | 'oauth' | undefined;
+  /** Hosts beside the issuer's own where discovery may put endpoints that are not https or lie on private addresses. */
+  readonly endpointOrigins?: readonly string[] | undefined;
+  /** What separates scope tokens in responses. @default 'space' */
+  readonly scopeSeparator?: 'space' | 'comma' | undefined;
+  /** Statuses of a successful token response. @default [200] */
+  readonly successStatuses?: readonly number[] | undefined;
+  /** Shape of a token response. @default 'json' */
+  readonly responseFormat?: 'json' | 'form' | undefined;
+  /** Type assumed when the response names none. */
+  readonly tokenTypeDefault?: 'Bearer' | 'DPoP' | undefined;
+  /** Response's own type name, in lower case, to the one it stands for. */
+  readonly tokenTypeMap?: Readonly<Record<string, 'Bearer' | 'DPoP'>> | undefined;
+  /** What lifetimes mean here. */
+  readonly expiresIn?: { readonly unknownLifetimeMs?: number | undefined; readonly zeroMeans?: 'expired' | 'unknown' | undefined } | undefined;
+  /** The token's own `exp` may shorten a known lifetime. @default false */
+  readonly expHint?: boolean | undefined;
+  /** Response members handed on under `raw`. */
+  readonly rawMembers?: readonly string[] | undefined;
+  /** Whether a refresh sends the scope again. @default 'omit' */
+  readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
+  /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
+  readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
+  /** Provider error codes that mean something else here; they move an error between kinds, never hide one. */
+  readonly codeMap?: Readonly<Record<string, 'grant_revoked' | 'interaction_required' | 'client_rejected' | 'request_rejected' | 'server_error'>> | undefined;
+}

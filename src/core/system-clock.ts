@@ -1,0 +1,37 @@
+import type { Clock } from './clock.js';
+
+// Node and browsers fire a longer timer after 1 ms.
+const longestTimerMs = 2_147_483_647;
+
+/** The machine's clocks and timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  async sleep(ms, signal, options) {
+    for (let left = ms; left > 0; left -= longestTimerMs) {
+      await timer(Math.min(left, longestTimerMs), signal, options?.idle === true);
+    }
+    signal?.throwIfAborted();
+  },
+};
+
+function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      clearTimeout(id);
+      reject(signal?.reason);
+    };
+    const id = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (idle) unref(id);
+  });
+}
+
+// Node's timers are objects that can let the process go; a browser's are numbers.
+function unref(id: unknown): void {
+  if (typeof id === 'object' && id !== null && 'unref' in id && typeof id.unref === 'function') id.unref();
+}

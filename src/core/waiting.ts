@@ -1,0 +1,43 @@
+import type { Clock } from './clock.js';
+
+/** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/**
+ * Runs a task under a time limit: its signal aborts, and the result rejects with `reason()`, when the limit is reached,
+ * whether the task listens or not; likewise with the outer signal's reason.
+ */
+export async function withTimeLimit<T>(
+  clock: Clock,
+  limitMs: number,
+  task: (signal: AbortSignal) => Promise<T>,
+  reason: () => unknown,
+  outer?: AbortSignal,
+): Promise<T> {
+  const limit = new AbortController();
+  const done = new AbortController();
+  const onOuter = () => limit.abort(outer?.reason);
+  if (outer?.aborted) throw outer.reason;
+  outer?.addEventListener('abort', onOuter, { once: true });
+  clock.sleep(limitMs, done.signal).then(
+    () => limit.abort(reason()),
+    () => undefined,
+  );
+  try {
+    const running = task(limit.signal);
+    // A task that lost the race may still fail; nobody is left to hear it.
+    running.catch(() => undefined);
+    return await abortable(running, limit.signal);
+  } finally {
+    done.abort();
+    outer?.removeEventListener('abort', onOuter);
+  }
+}
