@@ -1,0 +1,57 @@
+import { randomInt } from 'node:crypto';
+import { defineConfig } from 'vitest/config';
+import pkg from './package.json' with { type: 'json' };
+
+// One seed for every random choice of a run: property tests, schedules. The reporter prints it; the variable replays it.
+const seed = process.env['TOKENKEEP_SEED'] ?? String(randomInt(2 ** 31));
+process.env['TOKENKEEP_SEED'] = seed;
+
+// Tests import the package by its public names and get the sources.
+const alias = Object.entries(pkg.exports).flatMap(([name, target]) =>
+  typeof target === 'string'
+    ? []
+    : [
+        {
+          find: new RegExp(`^tokenkeep${name.slice(1)}$`),
+          replacement: new URL(target.default.replace('./dist/', './src/').replace(/\.js$/, '.ts'), import.meta.url).pathname,
+        },
+      ],
+);
+
+const setupFiles = ['test/support/seed-fast-check.ts'];
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    env: { TOKENKEEP_SEED: seed },
+    reporters: ['default', './test/support/count-reporter.mjs'],
+    coverage: { provider: 'v8', include: ['src/**/*.ts'], reportsDirectory: 'node_modules/.cache/tokenkeep/coverage' },
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], setupFiles } },
+      { extends: true, test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 300_000, setupFiles } },
+      { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          globalSetup: ['test/support/install-consumer.ts'],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      // Real time passes here, so nothing else may run beside it.
+      {
+        extends: true,
+        test: {
+          name: 'realtime',
+          include: ['test/realtime/**/*.test.ts'],
+          testTimeout: 240_000,
+          retry: 0,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
