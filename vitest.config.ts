@@ -1,22 +1,14 @@
 import { randomInt } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import pkg from './package.json' with { type: 'json' };
+import { entries, root } from './test/support/entries.mjs';
 
 // One seed for every random choice of a run: property tests, schedules. The reporter prints it; the variable replays it.
 const seed = process.env['TOKENKEEP_SEED'] ?? String(randomInt(2 ** 31));
 process.env['TOKENKEEP_SEED'] = seed;
 
 // Tests import the package by its public names and get the sources.
-const alias = Object.entries(pkg.exports).flatMap(([name, target]) =>
-  typeof target === 'string'
-    ? []
-    : [
-        {
-          find: new RegExp(`^tokenkeep${name.slice(1)}$`),
-          replacement: new URL(target.default.replace('./dist/', './src/').replace(/\.js$/, '.ts'), import.meta.url).pathname,
-        },
-      ],
-);
+const alias = entries.map((entry) => ({ find: new RegExp(`^${entry.specifier}$`), replacement: fileURLToPath(new URL(entry.source, root)) }));
 
 const setupFiles = ['test/support/seed-fast-check.ts'];
 

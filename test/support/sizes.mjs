@@ -1,0 +1,88 @@
+// Prints what each entry point, and each of its exports alone, adds to a bundle (esbuild, minified, gzip, with all dependencies).
+// With `--check` it fails when a budget is exceeded or an entry holds what it must not.
+import { pathToFileURL, fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { entries, packageJson, root } from './entries.mjs';
+
+/** Bytes, minified and gzipped. `external` is left out of the figure. */
+const budgets = [
+  {
+    name: 'manager + memoryStore + clientCredentials',
+    code: "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'",
+    external: [],
+    max: 13_000,
+  },
+  { name: 'tokenkeep/http on top of ky', code: "export * from './dist/http.js'", external: ['ky'], max: 3_000 },
+];
+
+/** Packages that must not be in an entry's bundle. */
+/** @type {Record<string, string[]>} */
+const foreign = {
+  '.': ['ky', 'p-queue', 'idb-keyval'],
+  './http': ['p-queue', 'oauth4webapi', 'idb-keyval'],
+  './storage/memory': Object.keys(packageJson.dependencies),
+  './locks/local': Object.keys(packageJson.dependencies),
+};
+
+// Every entry of this list runs in every runtime, so nothing of one runtime, and nothing that a strict CSP forbids, may be in our own code.
+const forbidden = [/\bnode:/, /\bBuffer\b/, /\bprocess\./, /\bwindow\b/, /\bdocument\./, /\blocalStorage\b/, /\bindexedDB\b/, /\beval\(/, /\bnew Function\b/];
+
+/**
+ * @param {string} contents
+ * @param {string[]} external
+ */
+async function bundle(contents, external = []) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents, resolveDir: fileURLToPath(root) },
+    absWorkingDir: fileURLToPath(root),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    external,
+    write: false,
+    metafile: true,
+    logLevel: 'error',
+    outfile: 'bundle.js',
+  });
+  const file = outputFiles[0];
+  const used = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs).filter(([, input]) => input.bytesInOutput > 0));
+  const packages = new Set(used.map(([path]) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? packageJson.name));
+  return { bytes: gzipSync(file?.contents ?? '', { level: 9 }).length, text: file?.text ?? '', packages };
+}
+
+/** All figures, and what is wrong with them. */
+export async function sizes() {
+  /** @type {string[]} */
+  const problems = [];
+  /** @type {{ what: string, bytes: number, max?: number }[]} */
+  const rows = [];
+  for (const { name, code, external, max } of budgets) {
+    const { bytes } = await bundle(code, external);
+    rows.push({ what: name, bytes, max });
+    if (bytes > max) problems.push(`${name}: ${bytes} bytes, the budget is ${max}`);
+  }
+  for (const { name, specifier, code } of entries) {
+    const { bytes, packages } = await bundle(`export * from './${code}'`);
+    rows.push({ what: `${specifier} (all)`, bytes });
+    for (const dependency of foreign[name] ?? []) if (packages.has(dependency)) problems.push(`${specifier} holds ${dependency}`);
+    const own = await bundle(`export * from './${code}'`, Object.keys(packageJson.dependencies));
+    for (const pattern of forbidden) if (pattern.test(own.text)) problems.push(`${specifier} holds ${pattern.source}`);
+    for (const value of Object.keys(await import(new URL(code, root).href)).sort()) {
+      rows.push({ what: `${specifier} { ${value} }`, bytes: (await bundle(`export { ${value} } from './${code}'`)).bytes });
+    }
+  }
+  return { rows, problems };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { rows, problems } = await sizes();
+  const width = Math.max(...rows.map((row) => row.what.length));
+  for (const { what, bytes, max } of rows) {
+    console.log(`${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max ? ` of ${max.toLocaleString('en')}` : ''}`);
+  }
+  for (const problem of problems) console.error(`FAIL ${problem}`);
+  if (process.argv.includes('--check') && problems.length) process.exitCode = 1;
+}
