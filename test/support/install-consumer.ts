@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { entries, packageJson } from './entries.mjs';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The packed package. */
+    tarball: string;
+    /** The paths in it. */
+    packedFiles: readonly string[];
+    /** A project outside this one, with nothing but the tarball installed. */
+    consumer: string;
+  }
+}
+
+/** Packs what would be published and installs it in an empty project, once for all package tests. */
+export default function installConsumer(project: TestProject): () => void {
+  const missing = entries.find((entry) => !existsSync(entry.code) || !existsSync(entry.types));
+  if (missing) throw new Error(`${missing.code} is not there: npm run build first`);
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tokenkeep-consumer-')));
+  npm(['pack', '--ignore-scripts', '--pack-destination', folder], '.');
+  const tarball = join(folder, `${packageJson.name}-${packageJson.version}.tgz`);
+  const packedFiles = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
+  npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], folder);
+  project.provide('tarball', tarball);
+  project.provide(
+    'packedFiles',
+    packedFiles.map((path) => path.replace(/^package\//, '')),
+  );
+  project.provide('consumer', folder);
+  return () => rmSync(folder, { recursive: true, force: true });
+}
+
+/** Runs npm as a user would: what an `npm test` around us put into the environment points at this project and is left out. */
+function npm(args: readonly string[], cwd: string): string {
+  const outer =
+    /^npm_(?:package_|lifecycle_|command$|execpath$|node_execpath$|config_(?:local_prefix|prefix|global_prefix|allow_scripts|workspace)$)|^INIT_CWD$/;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
+  return execFileSync('npm', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
