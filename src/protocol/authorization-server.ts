@@ -1,0 +1,59 @@
+import { checkFunction, checkOptions, checkString, invalidOption } from '../core/check-option.js';
+import type { GrantContext } from '../core/grant.js';
+import type { Preset } from '../core/preset.js';
+import { checkInsecureOrigins } from '../core/secure-url.js';
+import { checkPreset } from './check-preset.js';
+import { type ClientAuth, none } from './client-auth.js';
+import { discoverMetadata } from './discovery.js';
+import { checkIssuer, checkServerMetadata, type ServerMetadata } from './server-metadata.js';
+
+/** What every grant that talks to an authorization server takes. */
+export interface AuthorizationServerOptions {
+  /** The issuer identifier; endpoints are discovered (RFC 8414, OpenID Connect Discovery). Either this or `server`. */
+  readonly issuer?: string | undefined;
+  /** The server's metadata, for servers without discovery. */
+  readonly server?: ServerMetadata | undefined;
+  readonly clientId: string;
+  /** @default none() */
+  readonly auth?: ClientAuth | undefined;
+  /** Carries every request to the authorization server. @default the global fetch at the time of the request */
+  readonly fetch?: typeof fetch | undefined;
+  /** How the server departs from the standards. */
+  readonly preset?: Preset | undefined;
+  /** Plain http origins beyond loopback that may see secrets. Everyone on the way can read them: only for networks that encrypt below HTTP. */
+  readonly allowInsecureHttp?: readonly string[] | undefined;
+}
+
+/** An authorization server and a client of it, as the options name them. */
+export interface AuthorizationServer {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly auth: ClientAuth;
+  readonly fetch: typeof fetch | undefined;
+  readonly preset: Preset;
+  metadata(context: GrantContext): Promise<ServerMetadata>;
+}
+
+const known = ['issuer', 'server', 'clientId', 'auth', 'fetch', 'preset', 'allowInsecureHttp'];
+
+/** Checks the options that all grants share; `further` names the grant's own. */
+export function checkAuthorizationServer(where: string, options: AuthorizationServerOptions, further: readonly string[]): AuthorizationServer {
+  checkOptions(where, options, [...known, ...further]);
+  const { auth = none() } = options;
+  const clientId = checkString('clientId', options.clientId);
+  const preset = checkPreset(options.preset);
+  const insecureOrigins = checkInsecureOrigins(options.allowInsecureHttp);
+  checkFunction('fetch', options.fetch);
+  if (typeof auth !== 'object' || auth === null || typeof auth.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
+  // Whatever a page holds, everyone who opens it holds (RFC 10017 §6.3.3).
+  if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis) throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
+  if ((options.issuer === undefined) === (options.server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', options.issuer);
+  const shared = { clientId, auth, fetch: options.fetch, preset };
+  if (options.server !== undefined) {
+    const metadata = checkServerMetadata(options.server, insecureOrigins);
+    return { ...shared, issuer: metadata.issuer, metadata: () => Promise.resolve(metadata) };
+  }
+  const { issuer } = options;
+  checkIssuer('issuer', issuer, insecureOrigins);
+  return { ...shared, issuer, metadata: discoverMetadata({ issuer, fetch: options.fetch, preset, insecureOrigins }) };
+}

@@ -1,0 +1,96 @@
+import { allowInsecureRequests, customFetch, discoveryRequest } from 'oauth4webapi';
+import type { Clock } from '../core/clock.js';
+import { isTokenError, TokenError } from '../core/errors.js';
+import type { GrantContext } from '../core/grant.js';
+import { abortable, withTimeLimit } from '../core/waiting.js';
+import { type EndpointTrust, endpointRefusal } from './endpoint-refusal.js';
+import { type Answer, exchange } from './exchange.js';
+import { parseObject } from './response-members.js';
+import { endpointNames, pickMetadata, type ServerMetadata } from './server-metadata.js';
+import { toTokenError } from './to-token-error.js';
+
+const freshMs = 24 * 3_600_000;
+const staleMs = 7 * freshMs;
+const staleRecheckMs = 300_000;
+const limitMs = 10_000;
+// With a stale document at hand nobody should wait long, and the attempt has to fit in its own limit.
+const staleLimitMs = 3000;
+const maxBytes = 1024 * 1024;
+
+interface Discovery extends EndpointTrust {
+  readonly fetch: typeof fetch | undefined;
+}
+
+interface Cached {
+  readonly metadata: ServerMetadata;
+  readonly at: number;
+  readonly atMonotonic: number;
+}
+
+/** Finds a server's metadata by its issuer: asked once for all who wait, kept for a day, used for a week when it cannot be had again. (`standards.md` A27) */
+export function discoverMetadata(discovery: Discovery): (context: GrantContext) => Promise<ServerMetadata> {
+  let cached: Cached | undefined;
+  let flight: Promise<ServerMetadata> | undefined;
+  let quietUntil = 0;
+
+  const ageMs = (clock: Clock): number => (cached === undefined ? Number.POSITIVE_INFINITY : Math.max(clock.now() - cached.at, clock.monotonicMs() - cached.atMonotonic));
+
+  // Has a time limit of its own: it must not end with the attempt that happened to start it.
+  const fly = async (clock: Clock, flightMs: number): Promise<ServerMetadata> => {
+    try {
+      const timeout = () => new TokenError('timeout', `the discovery of ${discovery.issuer} took longer than ${flightMs} ms`, { phase: 'discovery' });
+      const metadata = await withTimeLimit(clock, flightMs, (signal) => requestMetadata(discovery, clock, signal), timeout);
+      cached = { metadata, at: clock.now(), atMonotonic: clock.monotonicMs() };
+      return metadata;
+    } finally {
+      flight = undefined;
+    }
+  };
+
+  return async ({ clock, signal, report }) => {
+    const age = ageMs(clock);
+    const usable = age < staleMs ? cached : undefined;
+    if (usable && (age < freshMs || clock.monotonicMs() < quietUntil)) return usable.metadata;
+    flight ??= fly(clock, usable ? staleLimitMs : limitMs);
+    try {
+      return await abortable(flight, signal);
+    } catch (error) {
+      if (signal.aborted || !usable) throw error;
+      quietUntil = clock.monotonicMs() + staleRecheckMs;
+      report({ type: 'warning', code: 'stale_metadata', message: `metadata of ${discovery.issuer} could not be read again (${isTokenError(error) ? error.code : 'unknown'}); the document of ${Math.round(age / 3_600_000)} hours ago is used` });
+      return usable.metadata;
+    }
+  };
+}
+
+async function requestMetadata(discovery: Discovery, clock: Clock, signal: AbortSignal): Promise<ServerMetadata> {
+  const styles = discovery.preset.discovery === 'oidc' ? (['oidc', 'oauth2'] as const) : (['oauth2', 'oidc'] as const);
+  const first = await requestDocument(discovery, styles[0], signal);
+  return readDocument(first.status === 404 ? await requestDocument(discovery, styles[1], signal) : first, discovery, clock);
+}
+
+function requestDocument({ issuer, fetch }: Discovery, algorithm: 'oidc' | 'oauth2', signal: AbortSignal): Promise<Answer> {
+  return exchange({ phase: 'discovery', fetch, signal, maxBytes }, (send) =>
+    // Whether the issuer may be plain http was decided when it was configured.
+    discoveryRequest(new URL(issuer), { algorithm, signal, [customFetch]: send, [allowInsecureRequests]: true }),
+  );
+}
+
+function readDocument(answer: Answer, discovery: Discovery, clock: Clock): ServerMetadata {
+  const { issuer, preset } = discovery;
+  const document = answer.status === 200 && answer.text !== undefined ? parseObject(answer.text) : undefined;
+  if (document === undefined) {
+    const error = toTokenError(answer, undefined, { phase: 'discovery', what: 'the discovery request', preset, refusedGrant: 'grant_rejected', secrets: [], nowMs: clock.now() });
+    throw error.code === 'unexpected_status' ? new TokenError('discovery_failed', error.message, error) : error;
+  }
+  const named: unknown = Reflect.get(document, 'issuer');
+  if (named !== issuer) throw new TokenError('issuer_mismatch', `the metadata of ${issuer} names another issuer; the two must be equal to the last character`, { phase: 'discovery' });
+  const metadata = pickMetadata(document, issuer);
+  if (metadata.token_endpoint === undefined) throw new TokenError('discovery_failed', `the metadata of ${issuer} names no token_endpoint`, { phase: 'discovery' });
+  for (const name of endpointNames) {
+    const endpoint = metadata[name];
+    const refusal = endpoint === undefined ? undefined : endpointRefusal(endpoint, discovery);
+    if (refusal !== undefined) throw new TokenError('endpoint_refused', `the ${name} in the metadata of ${issuer} ${refusal}`, { phase: 'discovery' });
+  }
+  return metadata;
+}

@@ -1,0 +1,43 @@
+import { checkString } from '../core/check-option.js';
+import type { Grant } from '../core/grant.js';
+import { digest } from '../core/random.js';
+import type { TokenTarget } from '../core/token-source.js';
+import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
+import { revokeTokens } from './revocation.js';
+import { canonicalParameters, checkTokenParameters, mergeParameters, toSearchParams } from './token-parameters.js';
+import { tokenRequester } from './token-request.js';
+
+/** The server, the client, the refresh token to begin with, and what its tokens are for unless a target says otherwise. */
+export interface RefreshTokenOptions extends AuthorizationServerOptions, TokenTarget {
+  /** Used until the server replaces it; with a store, the stored one goes first. */
+  readonly refreshToken: string;
+}
+
+/**
+ * Renews with an existing refresh token (RFC 6749 §6). The scope is not sent again unless a target asks for one or the
+ * preset requires it; then the server decides.
+ * @throws {TokenError} `invalid_option`.
+ */
+export function refreshToken(options: RefreshTokenOptions): Grant {
+  const server = checkAuthorizationServer('refreshToken', options, ['refreshToken', 'scope', 'resource', 'audience', 'params']);
+  const initial = checkString('refreshToken', options.refreshToken);
+  const defaults = checkTokenParameters(options);
+  const send = tokenRequester(server);
+  return {
+    id: JSON.stringify(['refresh_token', server.issuer, server.clientId, ...canonicalParameters(defaults)]),
+    renews: 'refreshToken',
+    keepsRefreshToken: server.preset.rotation === 'none',
+    identity: () => digest(initial),
+    request: async (current, context) => {
+      const { target } = context;
+      const parameters = mergeParameters(defaults, target);
+      const isScopeSent = target.scope !== undefined || server.preset.scopeOnRefresh === 'required';
+      const body = toSearchParams(parameters, isScopeSent ? parameters.scope : undefined);
+      const token = current?.refreshToken ?? initial;
+      body.set('refresh_token', token);
+      const requested = parameters.scope ?? current?.scope;
+      return send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [token] }, context);
+    },
+    revoke: (tokens, context) => revokeTokens(server, tokens, context),
+  };
+}

@@ -1,0 +1,98 @@
+import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 'oauth4webapi';
+import { TokenError } from '../core/errors.js';
+import type { GrantContext } from '../core/grant.js';
+import type { Preset } from '../core/preset.js';
+import type { TokenSet } from '../core/token-set.js';
+import type { AuthorizationServer } from './authorization-server.js';
+import { type Answer, exchange } from './exchange.js';
+import { parseObject, pickMembers, type ResponseMembers } from './response-members.js';
+import type { ServerMetadata } from './server-metadata.js';
+import { errorMembers, toTokenError } from './to-token-error.js';
+import { parseExpiresIn, tokenMembers, toTokenSet } from './to-token-set.js';
+
+/** The size limit of a token or revocation answer. */
+export const maxAnswerBytes: number = 256 * 1024;
+
+/** One token request, of any grant type. */
+export interface TokenRequest {
+  readonly grantType: string;
+  readonly body: URLSearchParams;
+  /** The scope that the answer is measured against. */
+  readonly requested: readonly string[] | undefined;
+  readonly isRenewable: boolean;
+  /** What was sent beside the client's credentials and must not be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** Sends token requests to a server. The returned function is a grant's only way out. */
+export function tokenRequester(server: AuthorizationServer): (request: TokenRequest, context: GrantContext) => Promise<TokenSet> {
+  let isMethodChecked = false;
+  return async (request, context) => {
+    const { clock, signal, report } = context;
+    const metadata = await server.metadata(context);
+    if (!isMethodChecked) {
+      isMethodChecked = true;
+      warnOfMethod(server.auth.method, metadata, context);
+    }
+    const secrets = [...request.secrets];
+    let sentAt = clock.now();
+    const onSend = () => {
+      sentAt = clock.now();
+    };
+    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (send) =>
+      genericTokenEndpointRequest(endpoints(metadata), { client_id: server.clientId }, authenticate(server, secrets), request.grantType, request.body, {
+        signal,
+        [customFetch]: send,
+        // Endpoints were checked with the configuration or by discovery.
+        [allowInsecureRequests]: true,
+      }),
+    );
+    const { preset } = server;
+    const members = readMembers(answer, preset);
+    const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
+    if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
+      const refusedGrant = request.isRenewable ? 'grant_revoked' : 'grant_rejected';
+      throw toTokenError(answer, members, { phase: 'token', what: 'the token request', preset, refusedGrant, secrets, nowMs: clock.now() });
+    }
+    return toTokenSet(members, parseExpiresIn(members['expires_in']), { preset, sentAt, requested: request.requested, isRenewable: request.isRenewable, report });
+  };
+}
+
+/** Client authentication as the protocol library wants it; collects what was sent into `secrets`. */
+export function authenticate(server: AuthorizationServer, secrets: string[]): (as: unknown, client: unknown, body: URLSearchParams, headers: Headers) => Promise<void> {
+  return async (_as, _client, body, headers) => {
+    secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));
+  };
+}
+
+/** Metadata as the protocol library wants it. */
+export function endpoints({ issuer, token_endpoint = '', revocation_endpoint = '' }: ServerMetadata): { issuer: string; token_endpoint: string; revocation_endpoint: string } {
+  return { issuer, token_endpoint, revocation_endpoint };
+}
+
+function readMembers(answer: Answer, preset: Preset): ResponseMembers | undefined {
+  const { text, status } = answer;
+  if (text === undefined) return undefined;
+  const names = [...tokenMembers, ...errorMembers, ...(preset.rawMembers ?? [])];
+  const type = answer.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+  const isJson = type === '' || /[/+]json$/.test(type);
+  if (preset.responseFormat === 'form' && !isJson) {
+    const fields = new URLSearchParams(text);
+    return fields.has('access_token') || fields.has('error') ? pickMembers(fields, names) : undefined;
+  }
+  const object = parseObject(text);
+  if (object === undefined) return undefined;
+  const members = pickMembers(object, names);
+  // An error is worth reading whatever it calls itself; a token is taken only from what says that it is JSON.
+  if (!isJson && status < 300 && members['error'] === undefined) {
+    throw new TokenError('unacceptable_response', `${answer.origin} answered the token request with JSON of another content type than JSON`, { phase: 'token', status });
+  }
+  return members;
+}
+
+function warnOfMethod(method: string, metadata: ServerMetadata, { report }: GrantContext): void {
+  const listed = metadata.token_endpoint_auth_methods_supported;
+  if (listed === undefined || listed.includes(method)) return;
+  const shown = listed.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, 10);
+  report({ type: 'warning', code: 'auth_method_not_listed', message: `the server lists ${shown.join(', ') || 'no method'} for client authentication, but ${method} is configured` });
+}
