@@ -1,0 +1,59 @@
+import defaultKy, { type KyInstance, type Options } from 'ky';
+import { invalidOption } from '../core/check-option.js';
+import type { TokenSource } from '../core/token-source.js';
+import type { AuthFetchOptions } from './auth-fetch-options.js';
+import { createAuthFetch } from './create-auth-fetch.js';
+
+/** ky's own options, and those of {@link createAuthFetch}. */
+export interface HttpClientOptions extends Options, Omit<AuthFetchOptions, 'allow' | 'fetch'> {
+  readonly tokens: TokenSource;
+  /** Who may see the token. @default the origin of ky's absolute `prefix` or `baseUrl` */
+  readonly allow?: readonly string[] | undefined;
+  /** An instance to extend, with its defaults and hooks; its `fetch` carries the requests. @default ky itself */
+  readonly ky?: KyInstance | undefined;
+}
+
+/**
+ * A ky instance whose requests carry the source's token, by {@link createAuthFetch}. ky's own retries, hooks and errors stay;
+ * `fetch` is what carries the requests beneath.
+ *
+ * `timeout` is 45 s unless given (here or on `ky`): it covers the wait for a token, and ky's own 10 s would hide our errors.
+ * @throws {TokenError} `invalid_option`, also when `retry.statusCodes` lists 401, which is answered below ky, and when there
+ * is neither `allow` nor an absolute `prefix` or `baseUrl`.
+ */
+export function createHttpClient(options: HttpClientOptions): KyInstance {
+  if (typeof options !== 'object' || options === null) throw invalidOption('createHttpClient', 'an options object', options);
+  const { tokens, allow, ky = defaultKy, allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock, ...own } = options;
+  if (typeof ky !== 'function' || typeof ky.extend !== 'function') throw invalidOption('ky', 'a ky instance', ky);
+  return ky.extend((parent) => {
+    const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000, ...rest } = own;
+    for (const { retry } of [parent, own]) {
+      if (typeof retry === 'object' && retry.statusCodes?.includes(401)) throw invalidOption('retry.statusCodes', 'a list without 401: a refused token is renewed and its request repeated below ky', retry.statusCodes);
+    }
+    return {
+      ...rest,
+      ...(prefix !== undefined && { prefix }),
+      ...(baseUrl !== undefined && { baseUrl }),
+      timeout,
+      fetch: createAuthFetch(tokens, {
+        allow: allow ?? [baseOrigin(prefix) ?? baseOrigin(baseUrl) ?? noBase()],
+        allowOutside,
+        allowInsecureHttp,
+        fetch,
+        onChallenge,
+        isTokenRejected,
+        replayBody,
+        onEvent,
+        clock,
+      }),
+    };
+  });
+}
+
+function baseOrigin(base: URL | string | undefined): string | undefined {
+  return base !== undefined && URL.canParse(String(base)) ? new URL(base).origin : undefined;
+}
+
+function noBase(): never {
+  throw invalidOption('allow', 'a list of origins or URL prefixes, or an absolute "prefix" or "baseUrl"', undefined);
+}
