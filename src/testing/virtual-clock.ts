@@ -14,6 +14,8 @@ export interface VirtualClock extends Clock {
   jumpWall(ms: number): void;
   /** The machine slept for `ms`: the wall clock went on, monotonic time and sleeps stood still. */
   suspend(ms: number): void;
+  /** Epoch milliseconds by the clocks of other machines: `advance` and `suspend` move it, `jumpWall` does not. */
+  outsideNow(): number;
   /** Open sleeps, the idle ones included. */
   readonly pending: number;
   /** Open sleeps for which nobody waits ({@link SleepOptions.idle}). */
@@ -41,11 +43,13 @@ class ManualClock implements VirtualClock {
   // Far from zero and from the wall clock, so that code which mixes the two is found out.
   #monotonicMs = 5_000_000;
   #wallOffsetMs: number;
+  #outsideOffsetMs: number;
   // By instant; equal instants in the order of the calls.
   readonly #sleepers: Sleeper[] = [];
 
   constructor(now: number) {
     this.#wallOffsetMs = now - this.#monotonicMs;
+    this.#outsideOffsetMs = this.#wallOffsetMs;
   }
 
   now(): number {
@@ -54,6 +58,10 @@ class ManualClock implements VirtualClock {
 
   monotonicMs(): number {
     return this.#monotonicMs;
+  }
+
+  outsideNow(): number {
+    return this.#monotonicMs + this.#outsideOffsetMs;
   }
 
   get pending(): number {
@@ -107,6 +115,7 @@ class ManualClock implements VirtualClock {
 
   suspend(ms: number): void {
     this.jumpWall(checkDuration('ms', ms, 0));
+    this.#outsideOffsetMs += ms;
   }
 
   #next(latestMs: number): Sleeper | undefined {

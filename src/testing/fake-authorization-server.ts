@@ -1,0 +1,231 @@
+import { checkOptions, checkPort, invalidOption } from '../core/check-option.js';
+import type { Clock } from '../core/clock.js';
+import { randomFraction } from '../core/random.js';
+import { systemClock } from '../core/system-clock.js';
+import { abortable } from '../core/waiting.js';
+import { discoveryEndpoint, serverMetadata, serverPaths } from './discovery-endpoint.js';
+import { type FakeGrant, standardGrants } from './fake-grant.js';
+import { followRedirects } from './follow-redirects.js';
+import { protectedResource } from './protected-resource.js';
+import { type Endpoint, type RecordedRequest, recordRequest } from './recorded-request.js';
+import { type Exchange, respond, respondJson, type ServerContext } from './server-context.js';
+import { checkKnobs, defaultKnobs, type ServerKnobs } from './server-knobs.js';
+import { issueAccessToken, revocationEndpoint, tokenEndpoint } from './token-endpoint.js';
+import { TokenRegistry } from './token-registry.js';
+import type { VirtualClock } from './virtual-clock.js';
+
+export interface FakeAuthorizationServerOptions {
+  /** @default 'https://as.test' */
+  readonly issuer?: string | undefined;
+  /** Origins of the protected API. @default ['https://api.test'] */
+  readonly apiOrigins?: readonly string[] | undefined;
+  /** Where the token endpoint's redirects go. Every origin that is none of the server's is recorded like it, as `trap`. @default 'https://trap.test' */
+  readonly trapOrigin?: string | undefined;
+  /** A virtual clock gives the server its `outsideNow()`. @default the system's clock */
+  readonly clock?: Clock | VirtualClock | undefined;
+  /** Client ids and their secrets (an empty one for a public client). @default every client with every secret */
+  readonly clients?: Readonly<Record<string, string>> | undefined;
+  /** Further grants, or other ones, by `grant_type`. */
+  readonly grants?: Readonly<Record<string, FakeGrant>> | undefined;
+  /** How the server departs from the book. */
+  readonly knobs?: Partial<ServerKnobs> | undefined;
+  /** A number in [0, 1) for what is drawn. @default cryptographic randomness */
+  readonly random?: (() => number) | undefined;
+}
+
+/** An authorization server and an API in memory, reached through {@link FakeAuthorizationServer.fetch} alone. */
+export interface FakeAuthorizationServer {
+  readonly issuer: string;
+  /** What the discovery document says, for the `server` option of clients that do without discovery. */
+  readonly metadata: Readonly<Record<string, unknown>> & { readonly issuer: string; readonly token_endpoint: string };
+  /** Give this wherever a `fetch` is asked for. It heeds the abort signal and the redirect mode as the real one does. */
+  readonly fetch: typeof fetch;
+  readonly knobs: ServerKnobs;
+  /** Turns some knobs, for requests that begin from now on. */
+  set(changes: Partial<ServerKnobs>): void;
+  /** Turns some knobs for the next `count` requests to one endpoint. Calls add up, first come first served. */
+  forNext(count: number, changes: Partial<ServerKnobs>, endpoint?: Endpoint): void;
+  /** Every request so far, in the order of their arrival. */
+  readonly requests: readonly RecordedRequest[];
+  requestsTo(endpoint: Endpoint): readonly RecordedRequest[];
+  /** How many requests the token endpoint got. */
+  readonly tokenRequests: number;
+  readonly stats: ServerStats;
+  /** Forgets the requests recorded so far; tokens and knobs stay. */
+  clearRequests(): void;
+  /** The refresh token of a new sign-in. */
+  issueRefreshToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
+  /** An access token that no request asked for. */
+  issueAccessToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
+  /** The API refuses this access token from now on; false when it never was issued. */
+  revokeAccessToken(value: string): boolean;
+  revokeAllAccessTokens(): void;
+  /** Ends the grant of a refresh or access token, with all that came from it; false when there is none. */
+  revokeGrant(value: string): boolean;
+  /** Whether this refresh token would be taken, grace apart. */
+  isLiveRefreshToken(value: string): boolean;
+  /** Gives a client another secret. */
+  setSecret(clientId: string, secret: string): void;
+}
+
+export interface ServerStats {
+  /** Access tokens that were issued, delivered or not. */
+  readonly issued: number;
+  /** Spent refresh tokens that came back outside their grace. */
+  readonly reuses: number;
+  /** The most requests with one and the same refresh token that were in flight at a time. */
+  readonly parallelRefreshes: number;
+  /** Bytes that clients took of streamed bodies. */
+  readonly streamedBytes: number;
+  /** Streamed bodies that clients gave up. */
+  readonly cancelledBodies: number;
+}
+
+function isVirtual(clock: Clock): clock is VirtualClock {
+  return 'outsideNow' in clock;
+}
+
+const optionNames = ['issuer', 'apiOrigins', 'trapOrigin', 'clock', 'clients', 'grants', 'knobs', 'random'];
+
+/**
+ * A fake authorization server for tests: in this process, without a port, given as a `fetch`. Every way in which real
+ * servers misbehave is a knob, to be turned while the test runs, and every request is on record.
+ */
+export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions = {}): FakeAuthorizationServer {
+  checkOptions('fakeAuthorizationServer()', options, optionNames);
+  checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
+  const { issuer = 'https://as.test', apiOrigins = ['https://api.test'], clock = systemClock } = options;
+  if (!URL.canParse(issuer)) throw invalidOption('issuer', 'a URL', issuer);
+  const paths = serverPaths(issuer);
+  const knobs: ServerKnobs = { ...defaultKnobs(), ...checkKnobs(options.knobs ?? {}) };
+  const registry = new TokenRegistry();
+  const clients = options.clients && new Map(Object.entries(options.clients));
+  const requests: RecordedRequest[] = [];
+  const overrides: { left: number; readonly changes: Partial<ServerKnobs>; readonly endpoint: Endpoint }[] = [];
+  const refreshing = new Map<string, number>();
+  let parallelRefreshes = 0;
+
+  const context: ServerContext = {
+    issuer,
+    trapOrigin: options.trapOrigin ?? 'https://trap.test',
+    clock,
+    now: isVirtual(clock) ? () => clock.outsideNow() : () => clock.now(),
+    random: options.random ?? randomFraction,
+    registry,
+    clients,
+    grants: { ...standardGrants, ...options.grants },
+    deliveries: { bytes: 0, cancelled: 0 },
+    waits: 0,
+  };
+
+  const endpointOf = (href: string): Endpoint => {
+    const { origin, pathname } = new URL(href);
+    const url = `${origin}${pathname}`;
+    if (url === paths.token) return 'token';
+    if (url === paths.revocation) return 'revocation';
+    if (url === paths.oauthMetadata || url === paths.oidcMetadata) return 'discovery';
+    if (apiOrigins.includes(origin)) return 'api';
+    return origin === new URL(issuer).origin ? 'unknown' : 'trap';
+  };
+
+  const settingsFor = (endpoint: Endpoint): ServerKnobs => {
+    const override = overrides.find((entry) => entry.endpoint === endpoint && entry.left > 0);
+    // Odd bodies are the token endpoint's, unless another one is asked for by name: else nothing would get past discovery.
+    const settings: ServerKnobs = endpoint === 'token' ? { ...knobs } : { ...knobs, delivery: 'whole' };
+    if (override === undefined) return settings;
+    override.left--;
+    return { ...settings, ...override.changes };
+  };
+
+  const handle = (request: RecordedRequest, exchange: Exchange): Response | Promise<Response> => {
+    switch (request.endpoint) {
+      case 'token':
+        return countParallel(request, () => tokenEndpoint(request, exchange));
+      case 'revocation':
+        return exchange.knobs.revocation ? revocationEndpoint(request, exchange) : respond(exchange, { status: 404 });
+      case 'discovery':
+        return discoveryEndpoint(request.url.startsWith(paths.oauthMetadata) ? 'oauth' : 'oidc', exchange);
+      case 'api':
+        return protectedResource(request, exchange);
+      case 'trap':
+        return respondJson(exchange, 200, { trap: true });
+      default:
+        return respondJson(exchange, 404, { error: 'not_found' });
+    }
+  };
+
+  const countParallel = async (request: RecordedRequest, task: () => Promise<Response>): Promise<Response> => {
+    const value = request.params.get('refresh_token');
+    if (value === null) return task();
+    const inFlight = (refreshing.get(value) ?? 0) + 1;
+    refreshing.set(value, inFlight);
+    parallelRefreshes = Math.max(parallelRefreshes, inFlight);
+    // A client that gave up may come again at once: its first request still counts as long as the server works on it.
+    try {
+      return await task();
+    } finally {
+      refreshing.set(value, (refreshing.get(value) ?? 1) - 1);
+    }
+  };
+
+  const send = async (request: Request, signal: AbortSignal | undefined): Promise<{ hop: { request: Request; bytes: Uint8Array }; response: Response }> => {
+    const endpoint = endpointOf(request.url);
+    const exchange: Exchange = { context, knobs: settingsFor(endpoint), signal };
+    const recorded = await recordRequest(request, endpoint, clock.now());
+    requests.push(recorded);
+    return { hop: { request, bytes: recorded.bytes }, response: await handle(recorded, exchange) };
+  };
+
+  const fakeFetch: typeof fetch = async (input, init) => {
+    const signal = (init?.signal === undefined && input instanceof Request ? input.signal : init?.signal) ?? undefined;
+    signal?.throwIfAborted();
+    // Without the signal: a request of its own for each of thousands of calls would hang on it.
+    const request = new Request(input, { ...init, signal: null });
+    const answered = followRedirects(request, (hop) => send(hop, signal), () => knobs);
+    answered.catch(() => undefined);
+    return abortable(answered, signal);
+  };
+
+  return {
+    issuer,
+    get metadata() {
+      return { ...serverMetadata({ context, knobs }), issuer, token_endpoint: paths.token };
+    },
+    fetch: fakeFetch,
+    knobs,
+    set(changes) {
+      Object.assign(knobs, checkKnobs(changes));
+    },
+    forNext(count, changes, endpoint = 'token') {
+      overrides.push({ left: count, changes: checkKnobs(changes), endpoint });
+    },
+    requests,
+    requestsTo: (endpoint) => requests.filter((request) => request.endpoint === endpoint),
+    get tokenRequests() {
+      return requests.reduce((count, request) => count + (request.endpoint === 'token' ? 1 : 0), 0);
+    },
+    get stats() {
+      return { issued: registry.issued, reuses: registry.reuses, parallelRefreshes, streamedBytes: context.deliveries.bytes, cancelledBodies: context.deliveries.cancelled };
+    },
+    clearRequests() {
+      requests.length = 0;
+    },
+    issueRefreshToken({ clientId = 'client', scope = '' } = {}) {
+      const family = registry.newFamily(clientId, scope.split(' ').filter(Boolean));
+      return registry.addRefreshToken(family, 0, Number.NEGATIVE_INFINITY);
+    },
+    issueAccessToken({ clientId = 'client', scope = '' } = {}) {
+      return issueAccessToken({ context, knobs }, { clientId, scope: scope.split(' ').filter(Boolean), resource: [], expiresIn: knobs.expiresIn });
+    },
+    revokeAccessToken: (value) => registry.revokeAccessToken(value),
+    revokeAllAccessTokens() {
+      for (const token of registry.accessTokens) registry.revokeAccessToken(token.value);
+    },
+    revokeGrant: (value) => registry.revokeGrant(value),
+    isLiveRefreshToken: (value) => registry.isLiveRefreshToken(value),
+    setSecret(clientId, secret) {
+      if (clients === undefined) throw invalidOption('clients', 'a list of clients, before one of them can get another secret', undefined);
+      clients.set(clientId, secret);
+    },
+  };
+}
