@@ -1,0 +1,35 @@
+import type { Clock } from '../core/clock.js';
+import type { JournalEntry, TokenEvent } from '../core/events.js';
+
+const length = 200;
+
+/** The last events, oldest first. A listener's own failure is written down and hurts nobody. */
+export class Journal {
+  #entries: readonly JournalEntry[] = [];
+  readonly #clock: Clock;
+  readonly #listener: ((entry: JournalEntry) => void) | undefined;
+
+  constructor(clock: Clock, listener: ((entry: JournalEntry) => void) | undefined) {
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  get entries(): readonly JournalEntry[] {
+    return this.#entries;
+  }
+
+  report(event: TokenEvent): void {
+    const entry = this.#add(event);
+    try {
+      this.#listener?.(entry);
+    } catch {
+      this.#add({ type: 'warning', code: 'listener_failed', message: `onEvent threw on "${event.type}"` });
+    }
+  }
+
+  #add(event: TokenEvent): JournalEntry {
+    const entry = Object.freeze({ ...event, at: this.#clock.now() });
+    this.#entries = [...this.#entries.slice(1 - length), entry];
+    return entry;
+  }
+}

@@ -1,0 +1,136 @@
+import type { Clock } from '../core/clock.js';
+import { TokenError } from '../core/errors.js';
+import type { TokenEvent } from '../core/events.js';
+import { randomId } from '../core/random.js';
+import type { TokenStore } from '../core/token-store.js';
+import { withTimeLimit } from '../core/waiting.js';
+import { type Commit, commit, type Outcome } from './commit.js';
+import { formatRecord, NewerRecordError, parseRecord } from './record-format.js';
+import { limits } from './retry.js';
+import { emptyRecord, type GrantRecord, type Instant, type Windows } from './state.js';
+
+export interface RecordKeeperOptions {
+  readonly store: TokenStore | undefined;
+  readonly clock: Clock;
+  readonly windows: Windows;
+  readonly report: (event: TokenEvent) => void;
+}
+
+const writesPerOutcome = 5;
+
+/**
+ * Keeps one grant's record in memory and, where there is a store, in step with it. Every change goes through
+ * {@link commit}; a lost compare-and-swap applies it again to what the store holds by then.
+ */
+export class RecordKeeper {
+  record: GrantRecord = emptyRecord;
+  /** Version in the store that `record` is based on; undefined: nothing is stored. */
+  #version: string | undefined;
+  /** What could not be written: it is applied again to whatever the store holds when it answers again. */
+  #unsaved: Outcome | undefined;
+  readonly #key: () => Promise<string>;
+  readonly #options: RecordKeeperOptions;
+
+  constructor(key: () => Promise<string>, options: RecordKeeperOptions) {
+    this.#key = key;
+    this.#options = options;
+  }
+
+  /**
+   * Takes over what the store holds, if it is newer.
+   * @throws {TokenError} `store_unavailable`
+   */
+  async read(): Promise<void> {
+    const { store } = this.#options;
+    if (store === undefined) return;
+    const stored = await this.#limited(async () => store.get(await this.#key()));
+    if (stored?.version === this.#version) return;
+    if (stored === undefined) {
+      // The store forgot what it had; memory may go on with what it holds, and writes it anew.
+      this.#version = undefined;
+      return;
+    }
+    const record = this.#parse(stored.value, stored.version, stored.ageMs);
+    this.#version = stored.version;
+    if (record === undefined) {
+      this.#options.report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
+      return;
+    }
+    const unsaved = this.#unsaved && commit(record, this.#unsaved);
+    if (unsaved?.do === 'write') {
+      this.record = unsaved.record;
+      return;
+    }
+    this.#unsaved = undefined;
+    this.record = record;
+  }
+
+  /**
+   * Applies an outcome, in memory and in the store.
+   * @throws {TokenError} `store_unavailable`; memory then holds the outcome all the same, unless it is an intent.
+   */
+  async apply(outcome: Outcome): Promise<Commit['do']> {
+    for (let writes = 1; ; writes++) {
+      const base = this.record;
+      const step = commit(base, outcome);
+      if (step.do !== 'write') return step.do;
+      // What is to be forgotten is forgotten here first, whatever the store says.
+      if (outcome.type === 'cleared') this.record = step.record;
+      const written = await this.#write(step.record, outcome, base);
+      if (written !== undefined) return written;
+      if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
+      await this.read();
+    }
+  }
+
+  // Undefined: somebody else wrote first.
+  async #write(record: GrantRecord, outcome: Outcome, base: GrantRecord): Promise<Commit['do'] | undefined> {
+    const { store } = this.#options;
+    const next = randomId();
+    const overtaken = () => outcome.type !== 'cleared' && this.record !== base;
+    try {
+      const write = { expected: this.#version, next };
+      const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
+      if (!written) return undefined;
+      this.#version = next;
+      this.#unsaved = undefined;
+    } catch (error) {
+      if (overtaken()) return 'drop';
+      if (outcome.type !== 'sending') {
+        this.record = record;
+        this.#unsaved = outcome;
+      }
+      throw error;
+    }
+    // A sign-out came while the store was busy; it will write again over this.
+    if (overtaken()) return 'drop';
+    this.record = record;
+    return 'write';
+  }
+
+  #now(): Instant {
+    return { wall: this.#options.clock.now(), mono: this.#options.clock.monotonicMs() };
+  }
+
+  #parse(value: string, version: string, ageMs: number | undefined): GrantRecord | undefined {
+    try {
+      return parseRecord({ value, version, ageMs }, this.#now(), this.#options.windows);
+    } catch (error) {
+      if (error instanceof NewerRecordError) throw unavailable('the record was written by a newer version of tokenkeep');
+      throw error;
+    }
+  }
+
+  async #limited<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await withTimeLimit(this.#options.clock, limits.storeMs, call, () => unavailable(`the store did not answer within ${limits.storeMs} ms`));
+    } catch (error) {
+      // A store's own error may hold anything, a record too.
+      throw error instanceof TokenError ? error : unavailable('the store failed');
+    }
+  }
+}
+
+function unavailable(message: string): TokenError {
+  return new TokenError('store_unavailable', message, { phase: 'store' });
+}

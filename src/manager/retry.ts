@@ -1,0 +1,61 @@
+import type { TokenError } from '../core/errors.js';
+import type { Grant } from '../core/grant.js';
+import type { Cooldown, Instant } from './state.js';
+
+/** Time limits of one renewal, in milliseconds. (`standards.md` R20) */
+export const limits = { attemptMs: 10_000, firstRefreshMs: 20_000, flightMs: 30_000, callerMs: 35_000, lockMs: 35_000, disposeMs: 40_000, storeMs: 5_000, revokeMs: 5_000 } as const;
+
+const longestDelayMs = 30_000;
+const longestRetryAfterMs = 3_600_000;
+const backgroundMs = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+const configurationMs = 60_000;
+const invalidResponseMs = 5_000;
+
+/** One failed request and the circumstances that decide whether it is repeated. */
+export interface FailedAttempt {
+  readonly error: TokenError;
+  /** 1 for the first request. */
+  readonly attempt: number;
+  /** A refresh token was sent. */
+  readonly refreshToken: boolean;
+  /** Nobody waits. */
+  readonly background: boolean;
+  /** What is left of the flight's deadline. */
+  readonly remainingMs: number;
+  /** In [0, 1). */
+  readonly random: number;
+}
+
+/** How long to wait before the request is repeated; undefined: give up. (`standards.md` R8, R20 to R22) */
+export function retryDelayMs({ error, attempt, refreshToken, background, remainingMs, random }: FailedAttempt): number | undefined {
+  if (error.kind !== 'transient' || attempt >= attemptsOf(error, refreshToken, background)) return undefined;
+  const backOffMs = random * Math.min(longestDelayMs, 500 * 2 ** attempt);
+  const delayMs = Math.max(backOffMs, floorMs(error, random));
+  return delayMs < remainingMs ? delayMs : undefined;
+}
+
+// A refresh token whose answer was lost is sent once more at once, also when nobody waits: grace windows are short.
+// Sending it oftener could look like reuse.
+function attemptsOf(error: TokenError, refreshToken: boolean, background: boolean): number {
+  if (refreshToken) return background && error.code === 'rate_limited' ? 1 : 2;
+  return background ? 1 : 3;
+}
+
+function floorMs(error: TokenError, random: number): number {
+  const askedMs = Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) * (1 + random / 10);
+  return Math.max(askedMs, error.code === 'invalid_response' ? invalidResponseMs : 0);
+}
+
+/** What a failed flight forbids until when. (`standards.md` R21, R24) */
+export function coolDown(error: TokenError, failures: number, renews: Grant['renews'], now: Instant, random: number): Cooldown {
+  const cached = error.with({ fromCache: true });
+  const base = { error: cached, failures, wall: now.wall, mono: now.mono };
+  if (error.kind === 'interaction' && renews === 'refreshToken') return { ...base, blockedMs: Infinity, backgroundMs: Infinity };
+  if (error.kind !== 'transient') return { ...base, blockedMs: configurationMs, backgroundMs: configurationMs };
+  const asked = floorMs(error, random);
+  return {
+    ...base,
+    blockedMs: Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), asked),
+    backgroundMs: Math.max(backgroundMs[Math.min(failures, backgroundMs.length) - 1] ?? 0, asked),
+  };
+}

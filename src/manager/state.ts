@@ -1,0 +1,89 @@
+import type { AccessToken } from '../core/access-token.js';
+import type { TokenError } from '../core/errors.js';
+import type { TokenSet } from '../core/token-set.js';
+
+/** An instant on both clocks. Elapsed time is the larger of the two differences: either clock may stand still or be set back. */
+export interface Instant {
+  readonly wall: number;
+  readonly mono: number;
+}
+
+/** Milliseconds since an instant, never less than either clock says. (`standards.md` E8) */
+export function elapsedMs(since: Instant, wall: number, mono: number): number {
+  return Math.max(wall - since.wall, mono - since.mono);
+}
+
+/** An access token in use, with the ages at which its treatment changes. */
+export interface HeldToken extends Instant {
+  readonly targetKey: string;
+  readonly token: AccessToken;
+  readonly lifetimeMs: number | undefined;
+  /** From this age a renewal runs behind the callers. */
+  readonly renewAgeMs: number;
+  /** From this age it is not handed out any more. */
+  readonly refuseAgeMs: number;
+  /** The server gave the same token again: up to this age a refusal of it causes no further request. */
+  readonly repeatedUntilAgeMs: number;
+}
+
+/** Everything that is known of one grant: what a store holds, and what compare-and-swap protects. */
+export interface GrantRecord {
+  /** Identity: raised by sign-in and sign-out alone. */
+  readonly epoch: number;
+  /** Why the grant gives no tokens any more; undefined while it lives. */
+  readonly ended: EndReason | undefined;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string | undefined;
+  readonly raw: Readonly<Record<string, unknown>> | undefined;
+  /** A refresh token was sent and its answer is not stored yet. */
+  readonly pending: PendingRotation | undefined;
+  readonly tokens: readonly HeldToken[];
+}
+
+export type EndReason = 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked';
+
+export interface PendingRotation extends Instant {
+  /** SHA-256 of the refresh token that was sent. */
+  readonly sentDigest: string;
+}
+
+export const emptyRecord: GrantRecord = { epoch: 0, ended: undefined, refreshToken: undefined, idToken: undefined, raw: undefined, pending: undefined, tokens: [] };
+
+/** What the last failure forbids, and until when. */
+export interface Cooldown extends Instant {
+  readonly error: TokenError;
+  /** How many flights failed in a row. */
+  readonly failures: number;
+  /** For this long callers without a usable token get the error at once. */
+  readonly blockedMs: number;
+  /** For this long no renewal is started behind callers. */
+  readonly backgroundMs: number;
+}
+
+/** How long before expiry a token's treatment changes. */
+export interface Windows {
+  readonly skewMs: number;
+  readonly minValidMs: number;
+  /** In [0, 1): how much of the tenth of the skew by which renewal starts earlier, so that fleets do not renew together. */
+  readonly spread: number;
+}
+
+const zeroLifetimeReuseMs = 5_000;
+const unknownLifetimeGuardMs = 30_000;
+
+/**
+ * A token set as the manager holds it. Both windows shrink for short-lived tokens; a token that is dead on arrival is
+ * reused for 5 s, so that it does not cause a request per call. (`standards.md` E1 to E4, E6, E7)
+ */
+export function holdToken(tokens: TokenSet, token: AccessToken, targetKey: string, sent: Instant, windows: Windows, repeated: boolean): HeldToken {
+  const { lifetimeMs } = tokens;
+  const base = { targetKey, token, lifetimeMs, wall: sent.wall, mono: sent.mono };
+  if (lifetimeMs === undefined) {
+    return { ...base, renewAgeMs: Infinity, refuseAgeMs: Infinity, repeatedUntilAgeMs: repeated ? unknownLifetimeGuardMs : 0 };
+  }
+  const repeatedUntilAgeMs = repeated ? lifetimeMs / 3 : 0;
+  if (lifetimeMs === 0) return { ...base, renewAgeMs: zeroLifetimeReuseMs, refuseAgeMs: zeroLifetimeReuseMs, repeatedUntilAgeMs };
+  const refuseAgeMs = lifetimeMs - Math.min(windows.minValidMs, lifetimeMs / 4);
+  const skewMs = Math.min(windows.skewMs, lifetimeMs / 2) * (1 + windows.spread / 10);
+  return { ...base, refuseAgeMs, renewAgeMs: Math.min(lifetimeMs - skewMs, refuseAgeMs), repeatedUntilAgeMs };
+}

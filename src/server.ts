@@ -1,0 +1,1 @@
+export { createServiceClient, type ServiceClient, type ServiceClientOptions, type ServiceHttpOptions } from './server/service-client.js';
