@@ -21,11 +21,11 @@ export default function installConsumer(project: TestProject): () => void {
   const missing = entries.find((entry) => !existsSync(entry.code) || !existsSync(entry.types));
   if (missing) throw new Error(`${missing.code} is not there: npm run build first`);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tokenkeep-consumer-')));
-  npm(['pack', '--ignore-scripts', '--pack-destination', folder], '.');
+  npm(['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder], '.');
   const tarball = join(folder, `${packageJson.name}-${packageJson.version}.tgz`);
   const packedFiles = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
-  npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], folder);
+  npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball], folder);
   project.provide('tarball', tarball);
   project.provide(
     'packedFiles',

@@ -1,9 +1,10 @@
 // Prints what each entry point, and each of its exports alone, adds to a bundle (esbuild, minified, gzip, with all dependencies).
-// With `--check` it fails when a budget is exceeded or an entry holds what it must not.
-import { pathToFileURL, fileURLToPath } from 'node:url';
+// With `--check` it fails when a budget is exceeded or an entry holds what it must not; `--why` shows what a budget is spent on.
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { entries, packageJson, root } from './entries.mjs';
+import { entries, packageJson } from './entries.mjs';
 
 /** Bytes, minified and gzipped. `external` is left out of the figure. */
 const budgets = [
@@ -26,7 +27,7 @@ const foreign = {
 };
 
 // Every entry of this list runs in every runtime, so nothing of one runtime, and nothing that a strict CSP forbids, may be in our own code.
-const forbidden = [/\bnode:/, /\bBuffer\b/, /\bprocess\./, /\bwindow\b/, /\bdocument\./, /\blocalStorage\b/, /\bindexedDB\b/, /\beval\(/, /\bnew Function\b/];
+const forbidden = [/\bnode:/, /\bBuffer\b/, /\bprocess\./, /\bwindow[.[]/, /\bdocument\./, /\blocalStorage\b/, /\bindexedDB\b/, /\beval\(/, /\bnew Function\b/];
 
 /**
  * @param {string} contents
@@ -34,8 +35,7 @@ const forbidden = [/\bnode:/, /\bBuffer\b/, /\bprocess\./, /\bwindow\b/, /\bdocu
  */
 async function bundle(contents, external = []) {
   const { outputFiles, metafile } = await build({
-    stdin: { contents, resolveDir: fileURLToPath(root) },
-    absWorkingDir: fileURLToPath(root),
+    stdin: { contents, resolveDir: process.cwd() },
     bundle: true,
     minify: true,
     format: 'esm',
@@ -50,18 +50,19 @@ async function bundle(contents, external = []) {
   const file = outputFiles[0];
   const used = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs).filter(([, input]) => input.bytesInOutput > 0));
   const packages = new Set(used.map(([path]) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? packageJson.name));
-  return { bytes: gzipSync(file?.contents ?? '', { level: 9 }).length, text: file?.text ?? '', packages };
+  const files = used.map(([path, input]) => ({ path, bytes: input.bytesInOutput })).sort((a, b) => b.bytes - a.bytes);
+  return { files, bytes: gzipSync(file?.contents ?? '', { level: 9 }).length, text: file?.text ?? '', packages };
 }
 
 /** All figures, and what is wrong with them. */
 export async function sizes() {
   /** @type {string[]} */
   const problems = [];
-  /** @type {{ what: string, bytes: number, max?: number }[]} */
+  /** @type {{ what: string, bytes: number, max?: number, files?: { path: string, bytes: number }[] }[]} */
   const rows = [];
   for (const { name, code, external, max } of budgets) {
-    const { bytes } = await bundle(code, external);
-    rows.push({ what: name, bytes, max });
+    const { bytes, files } = await bundle(code, external);
+    rows.push({ what: name, bytes, max, files });
     if (bytes > max) problems.push(`${name}: ${bytes} bytes, the budget is ${max}`);
   }
   for (const { name, specifier, code } of entries) {
@@ -70,7 +71,7 @@ export async function sizes() {
     for (const dependency of foreign[name] ?? []) if (packages.has(dependency)) problems.push(`${specifier} holds ${dependency}`);
     const own = await bundle(`export * from './${code}'`, Object.keys(packageJson.dependencies));
     for (const pattern of forbidden) if (pattern.test(own.text)) problems.push(`${specifier} holds ${pattern.source}`);
-    for (const value of Object.keys(await import(new URL(code, root).href)).sort()) {
+    for (const value of Object.keys(await import(pathToFileURL(resolve(code)).href)).sort()) {
       rows.push({ what: `${specifier} { ${value} }`, bytes: (await bundle(`export { ${value} } from './${code}'`)).bytes });
     }
   }
@@ -80,8 +81,9 @@ export async function sizes() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { rows, problems } = await sizes();
   const width = Math.max(...rows.map((row) => row.what.length));
-  for (const { what, bytes, max } of rows) {
+  for (const { what, bytes, max, files = [] } of rows) {
     console.log(`${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max ? ` of ${max.toLocaleString('en')}` : ''}`);
+    if (process.argv.includes('--why')) for (const file of files) console.log(`  ${String(file.bytes).padStart(6)} minified  ${file.path}`);
   }
   for (const problem of problems) console.error(`FAIL ${problem}`);
   if (process.argv.includes('--check') && problems.length) process.exitCode = 1;
