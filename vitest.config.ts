@@ -39,7 +39,6 @@ export default defineConfig({
           name: 'realtime',
           include: ['test/realtime/**/*.test.ts'],
           testTimeout: 240_000,
-          retry: 0,
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

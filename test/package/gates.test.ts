@@ -1,6 +1,6 @@
 // The gates themselves: each is seen to let good work through and to stop bad work.
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { type Finished, runNode } from '../support/run.js';
 
@@ -82,6 +82,41 @@ describe('the list of rules', () => {
     expect(output).toContain('with failing or skipped tests (2): P1 P2');
     writeFileSync(join(cache, 'test-results.json'), JSON.stringify({ 'gone.test.ts': [{ name: 'x [P1]', state: 'passed' }] }));
     expect((await rules()).output).toContain('without a test yet (2): P1 P2');
+  });
+});
+
+describe('the linter', () => {
+  const planted: Readonly<Record<string, readonly [path: string, source: string]>> = {
+    noExplicitAny: ['src/core/any.ts', 'export const x: any = 1;\n'],
+    noNonNullAssertion: ['src/core/non-null.ts', 'export const x = (y: string | undefined): string => y!;\n'],
+    noConsole: ['src/core/console.ts', "console.log('x');\n"],
+    noRestrictedGlobals: ['src/manager/timer.ts', 'setTimeout(() => {}, 5);\n'],
+    noDefaultExport: ['src/core/default.ts', 'export default 1;\n'],
+    useFilenamingConvention: ['src/core/CamelCase.ts', 'export const x = 1;\n'],
+    useImportExtensions: ['src/core/extension.ts', "export { fine } from './fine';\n"],
+    noUndeclaredDependencies: ['src/core/undeclared.ts', "export { x } from 'lodash';\n"],
+    noImportCycles: ['src/core/cycle.ts', "import { y } from './cycle-too.js';\nexport const x = (): number => y();\n"],
+    noRestrictedImports: ['src/http/upward.ts', "export { x } from '../manager/timer.js';\n"],
+  };
+
+  it.each(Object.keys(planted))('reports what %s forbids', async (rule) => {
+    const cwd = join(inject('consumer'), `lint-${rule}`);
+    const write = (path: string, source: string): void => {
+      mkdirSync(dirname(join(cwd, path)), { recursive: true });
+      writeFileSync(join(cwd, path), source);
+    };
+    const config: Record<string, unknown> = JSON.parse(readFileSync('biome.json', 'utf8'));
+    write('biome.json', JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
+    write('package.json', readFileSync('package.json', 'utf8'));
+    write('src/core/fine.ts', 'export const fine = 1;\n');
+    write('src/core/cycle-too.ts', "import { x } from './cycle.js';\nexport const y = (): number => x();\n");
+    const lint = (path: string): Promise<Finished> => runNode([resolve('node_modules/@biomejs/biome/bin/biome'), 'lint', '--error-on-warnings', path], { cwd });
+    expect(await lint('src/core/fine.ts')).toMatchObject({ code: 0 });
+    const [path, source] = planted[rule] ?? ['', ''];
+    write(path, source);
+    const { code, output } = await lint(path);
+    expect(code).toBe(1);
+    expect(output).toContain(`/${rule} `);
   });
 });
 

@@ -30,8 +30,10 @@ export default class CountReporter {
     if (ci) count.failed += left;
     process.on('exit', () => {
       if (ci && left) process.exitCode = 1;
+      const seed = process.env['TOKENKEEP_SEED'];
+      const replay = seed ? `seed ${seed} (again: TOKENKEEP_SEED=${seed} npx vitest run <file>)\n` : '';
       const skipped = left && !ci ? `${left} skipped\n` : '';
-      process.stdout.write(`\nseed ${process.env['TOKENKEEP_SEED']}\n${skipped}${count.passed} passed, ${count.failed} failed\n`);
+      process.stdout.write(`\n${replay}${skipped}${count.passed} passed, ${count.failed} failed\n`);
     });
   }
 }

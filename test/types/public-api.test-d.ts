@@ -1,0 +1,58 @@
+// Lines that must compile, and lines that must not. `npm run typecheck` and `test/package/types.test.ts` compile them.
+import * as tokenkeep from 'tokenkeep';
+import {
+  type AccessToken,
+  clientCredentials,
+  createTokenManager,
+  type GetTokenOptions,
+  none,
+  TokenError,
+  type TokenErrorCode,
+  type TokenErrorKind,
+} from 'tokenkeep';
+import { createAuthFetch } from 'tokenkeep/http';
+
+declare const token: AccessToken;
+
+// A token is read, never written. [S7]
+// @ts-expect-error
+token.value = 'another';
+// @ts-expect-error
+token.scope.push('more');
+
+// There is no implicit and no password grant. [A1] [G15]
+// @ts-expect-error
+tokenkeep.implicit;
+// @ts-expect-error
+tokenkeep.password;
+// @ts-expect-error
+tokenkeep.passwordGrant;
+
+// A lifetime may be unknown, and the compiler says so. [E6]
+// @ts-expect-error
+const expiresAt: number = token.expiresAt;
+
+const manager = createTokenManager({ grant: clientCredentials({ issuer: 'https://as.example', clientId: 'service', auth: none() }) });
+// @ts-expect-error
+createTokenManager({});
+// @ts-expect-error
+createTokenManager({ grant: 'clientCredentials' });
+// @ts-expect-error
+createTokenManager({ grant: clientCredentials({ clientId: 'service' }), skewSeconds: 60 });
+
+// The refused token itself is handed back, not a flag or its value.
+const options: GetTokenOptions = { invalidToken: token };
+// @ts-expect-error
+const flag: GetTokenOptions = { invalidToken: true };
+
+// An auth fetch is a fetch, and cannot be made without saying where tokens may go.
+const authFetch: typeof fetch = createAuthFetch(manager, { allow: ['https://api.example'] });
+// @ts-expect-error
+createAuthFetch(manager, {});
+
+// Codes and kinds are closed lists.
+const kind: TokenErrorKind = new TokenError('timeout', 'No answer', { phase: 'token' }).kind;
+// @ts-expect-error
+const code: TokenErrorCode = 'some_error';
+
+export { authFetch, code, expiresAt, flag, kind, options };
