@@ -42,6 +42,7 @@ export async function exchange(options: ExchangeOptions, start: (send: (url: str
       return await work();
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (error instanceof TokenError) throw error;
       throw new TokenError('network_error', `${origin} could not be reached${errorCode(error)}`, { phase });
     }
   };
@@ -65,12 +66,14 @@ export async function exchange(options: ExchangeOptions, start: (send: (url: str
       });
     });
   });
-  const { status, headers } = response;
-  if (response.type === 'opaqueredirect' || response.redirected || (status >= 300 && status < 400)) {
-    response.body?.cancel().catch(() => undefined);
-    throw new TokenError('redirect_refused', `${origin} answered with a redirect; it is not followed, since it would carry the request elsewhere`, { phase, status });
-  }
-  return { origin, status, headers, text: await guarded(() => readText(response, options.maxBytes, signal)) };
+  return guarded(async () => {
+    const { status, headers } = response;
+    if (response.type === 'opaqueredirect' || response.redirected || (status >= 300 && status < 400)) {
+      response.body?.cancel().catch(() => undefined);
+      throw new TokenError('redirect_refused', `${origin} answered with a redirect; it is not followed, since it would carry the request elsewhere`, { phase, status });
+    }
+    return { origin, status, headers, text: await readText(response, options.maxBytes, signal) };
+  });
 }
 
 // Counted as it streams, after decompression: what does not fit is never held.

@@ -23,7 +23,7 @@ export function fakeServer(...answers: readonly ((request: Recorded) => Response
   return {
     requests,
     fetch: async (input, init = {}) => {
-      const request = { url: String(input), init, headers: new Headers(init.headers), body: new URLSearchParams(typeof init.body === 'string' ? init.body : '') };
+      const request = { url: String(input), init, headers: new Headers(init.headers), body: new URLSearchParams(typeof init.body === 'string' || init.body instanceof URLSearchParams ? init.body : '') };
       requests.push(request);
       const answer = answers[Math.min(requests.length, answers.length) - 1];
       if (answer === undefined) throw new Error('no answer is planned');

@@ -1,0 +1,83 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import type { TokenSet } from '../../../src/core/token-set.js';
+import { clientSecretPost } from '../../../src/protocol/client-auth.js';
+import { type RefreshTokenOptions, refreshToken } from '../../../src/protocol/refresh-token.js';
+import { context, failure, fakeServer, good, json, server, thrown } from './wire.js';
+
+function grantOf(options: Partial<RefreshTokenOptions> = {}, ...answers: Parameters<typeof fakeServer>) {
+  const fake = fakeServer(...(answers.length > 0 ? answers : [json(good)]));
+  return { fake, grant: refreshToken({ server, clientId: 'app', refreshToken: 'rt-0', fetch: fake.fetch, ...options }) };
+}
+
+const current = (rest: Partial<TokenSet> = {}): TokenSet => ({ accessToken: 'at-0', tokenType: 'Bearer', sentAt: 0, lifetimeMs: 1, scope: [], ...rest });
+
+describe('the refresh token grant', () => {
+  it('sends the initial refresh token first and the current one afterwards [P21] [R5]', async () => {
+    const { fake, grant } = grantOf();
+    await grant.request(undefined, context());
+    await grant.request(current(), context());
+    await grant.request(current({ refreshToken: 'rt-1' }), context());
+    expect(fake.requests.map(({ body }) => body.get('refresh_token'))).toEqual(['rt-0', 'rt-0', 'rt-1']);
+    expect(fake.requests[0]?.body.get('grant_type')).toBe('refresh_token');
+    expect(fake.requests[0]?.body.get('client_id')).toBe('app');
+  });
+
+  it('answers with a new refresh token, with an equal one, and with none where the server names none [P21]', async () => {
+    const { grant } = grantOf({}, json({ ...good, refresh_token: 'rt-1' }), json({ ...good, refresh_token: 'rt-0' }), json(good), json({ ...good, refresh_token: null }), json({ ...good, refresh_token: '' }));
+    const answers = [];
+    for (let turn = 0; turn < 5; turn++) answers.push(await grant.request(undefined, context()));
+    expect(answers.map((tokens) => tokens.refreshToken)).toEqual(['rt-1', 'rt-0', undefined, undefined, undefined]);
+    expect(answers[2]).not.toHaveProperty('refreshToken');
+  });
+
+  it('hands an ID token on, and takes null and an empty one as absent [P21]', async () => {
+    const { grant } = grantOf({}, json({ ...good, id_token: 'a.b.c' }), json({ ...good, id_token: '' }), json({ ...good, id_token: null }));
+    expect((await grant.request(undefined, context())).idToken).toBe('a.b.c');
+    expect(await grant.request(undefined, context())).not.toHaveProperty('idToken');
+    expect(await grant.request(undefined, context())).not.toHaveProperty('idToken');
+  });
+
+  it('omits the scope on a plain refresh, sends it where the preset requires it, and what a target asks for [R7]', async () => {
+    const plain = grantOf({ scope: 'a b' });
+    await plain.grant.request(undefined, context());
+    await plain.grant.request(undefined, context({ target: { scope: 'b', resource: 'https://r.example/' } }));
+    expect(plain.fake.requests.map(({ body }) => [body.get('scope'), body.get('resource')])).toEqual([
+      [null, null],
+      ['b', 'https://r.example/'],
+    ]);
+    const required = grantOf({ scope: 'a b', preset: { scopeOnRefresh: 'required' } });
+    await required.grant.request(undefined, context());
+    expect(required.fake.requests[0]?.body.get('scope')).toBe('a b');
+  });
+
+  it('keeps the scope it has when the answer names none [P20]', async () => {
+    expect((await grantOf({ scope: 'a' }).grant.request(undefined, context())).scope).toEqual(['a']);
+    expect((await grantOf().grant.request(current({ scope: ['x', 'y'] }), context())).scope).toEqual(['x', 'y']);
+    expect((await grantOf().grant.request(undefined, context({ target: { scope: 'z' } }))).scope).toEqual(['z']);
+  });
+
+  it('calls a refused refresh token a revoked grant [R9] [R10]', async () => {
+    expect(await failure(grantOf({}, json({ error: 'invalid_grant' }, 400)).grant.request(undefined, context()))).toMatchObject({ code: 'grant_revoked', kind: 'interaction' });
+  });
+
+  it('has an identity that tells refresh tokens apart and gives none away [R1] [S6]', async () => {
+    const [a, b, c] = [grantOf().grant, grantOf().grant, grantOf({ refreshToken: 'rt-other' }).grant];
+    expect(a.id).toBe(b.id);
+    expect(await a.identity?.()).toBe(await b.identity?.());
+    expect(await a.identity?.()).not.toBe(await c.identity?.());
+    expect(inspect(a, { depth: null, showHidden: true }) + a.id + (await a.identity?.())).not.toContain('rt-0');
+  });
+
+  it('says that it keeps its refresh token only where the preset promises it [R14]', () => {
+    expect(grantOf().grant).toMatchObject({ renews: 'refreshToken', keepsRefreshToken: false });
+    expect(grantOf({ preset: { rotation: 'optional' } }).grant.keepsRefreshToken).toBe(false);
+    expect(grantOf({ preset: { rotation: 'none' } }).grant.keepsRefreshToken).toBe(true);
+  });
+
+  it.each([undefined, '', 5, 'a\nb'])('refuses the refresh token %j at construction [G14]', (token) => {
+    const error = thrown(() => refreshToken({ server, clientId: 'app', refreshToken: token as string, auth: clientSecretPost('s') }));
+    expect(error.code).toBe('invalid_option');
+    expect(error.message).toContain('refreshToken');
+  });
+});
