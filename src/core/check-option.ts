@@ -17,7 +17,8 @@ function describe(value: unknown): string {
 export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw invalidOption(where, 'an options object', options);
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw new TokenError('invalid_option', `${where}: unknown option "${name.slice(0, 40)}"; it takes ${known.join(', ')}`, { phase: 'options' });
+    if (!known.includes(name))
+      throw new TokenError('invalid_option', `${where}: unknown option "${name.slice(0, 40)}"; it takes ${known.join(', ')}`, { phase: 'options' });
   }
 }
 

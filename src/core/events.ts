@@ -16,7 +16,14 @@ export type WarningCode =
 /** What happens to a token between two uses. No event ever holds a secret. */
 export type TokenEvent =
   /** A new access token is in use: requested from the server, or adopted from the store. */
-  | { readonly type: 'token'; readonly source: 'server' | 'store'; readonly reason: RenewalReason; readonly background: boolean; readonly expiresAt: number | undefined; readonly target: string }
+  | {
+      readonly type: 'token';
+      readonly source: 'server' | 'store';
+      readonly reason: RenewalReason;
+      readonly background: boolean;
+      readonly expiresAt: number | undefined;
+      readonly target: string;
+    }
   /** The token entered its renewal window; it is still served. */
   | { readonly type: 'expiring'; readonly expiresAt: number | undefined; readonly target: string }
   /** The token is not handed out any more. */
@@ -48,7 +55,14 @@ export type HttpEvent =
   /** A resource refused even a fresh token: its 401s cause no renewal until `until` (epoch milliseconds). */
   | { readonly type: 'quarantined'; readonly resource: string; readonly until: number }
   /** The resource asks for more than this token can give (RFC 6750 §3.1, RFC 9470). */
-  | { readonly type: 'step_up'; readonly origin: string; readonly error: string; readonly scopes: readonly string[]; readonly acrValues: readonly string[]; readonly maxAgeMs: number | undefined };
+  | {
+      readonly type: 'step_up';
+      readonly origin: string;
+      readonly error: string;
+      readonly scopes: readonly string[];
+      readonly acrValues: readonly string[];
+      readonly maxAgeMs: number | undefined;
+    };
 
 /** One line of the journal: an event and when it happened, in epoch milliseconds. */
 export type JournalEntry = TokenEvent & { readonly at: number };

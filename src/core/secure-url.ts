@@ -18,7 +18,8 @@ export function checkInsecureOrigins(value: unknown): ReadonlySet<string> {
   return new Set(
     list.map((entry) => {
       const url = typeof entry === 'string' && URL.canParse(entry) ? new URL(entry) : undefined;
-      if (url === undefined || url.protocol !== 'http:' || `${url.origin}/` !== url.href) throw invalidOption('allowInsecureHttp', 'a list of http origins such as "http://tokens.internal:8080"', value);
+      if (url === undefined || url.protocol !== 'http:' || `${url.origin}/` !== url.href)
+        throw invalidOption('allowInsecureHttp', 'a list of http origins such as "http://tokens.internal:8080"', value);
       return url.origin;
     }),
   );

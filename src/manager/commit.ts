@@ -7,17 +7,22 @@ export type Outcome =
   /** The server answered, though not with tokens: nothing rotated. */
   | { readonly type: 'answered'; readonly epoch: number; readonly sent: string | undefined }
   /** The server answered with tokens. */
-  | { readonly type: 'renewed'; readonly epoch: number; readonly sent: string | undefined; readonly held: HeldToken; readonly refreshToken: string | undefined; readonly idToken: string | undefined; readonly raw: Readonly<Record<string, unknown>> | undefined }
+  | {
+      readonly type: 'renewed';
+      readonly epoch: number;
+      readonly sent: string | undefined;
+      readonly held: HeldToken;
+      readonly refreshToken: string | undefined;
+      readonly idToken: string | undefined;
+      readonly raw: Readonly<Record<string, unknown>> | undefined;
+    }
   /** The server refused the refresh token for good. `refused`: an access token that a resource server refused too. */
   | { readonly type: 'ended'; readonly epoch: number; readonly sent: string | undefined; readonly reason: EndReason; readonly refused: string | undefined }
   /** The user signed out, or the application forgot the grant. */
   | { readonly type: 'cleared'; readonly reason: EndReason | undefined };
 
 /** What becomes of an outcome: the record to write; the stored one is newer, take that; or the session is another one, drop it. */
-export type Commit =
-  | { readonly do: 'write'; readonly record: GrantRecord }
-  | { readonly do: 'adopt' }
-  | { readonly do: 'drop' };
+export type Commit = { readonly do: 'write'; readonly record: GrantRecord } | { readonly do: 'adopt' } | { readonly do: 'drop' };
 
 const tokensPerRecord = 20;
 
@@ -27,7 +32,15 @@ const tokensPerRecord = 20;
  */
 export function commit(record: GrantRecord, outcome: Outcome): Commit {
   if (outcome.type === 'cleared') {
-    const cleared: GrantRecord = { epoch: record.epoch + 1, ended: outcome.reason, refreshToken: undefined, idToken: undefined, raw: undefined, pending: undefined, tokens: [] };
+    const cleared: GrantRecord = {
+      epoch: record.epoch + 1,
+      ended: outcome.reason,
+      refreshToken: undefined,
+      idToken: undefined,
+      raw: undefined,
+      pending: undefined,
+      tokens: [],
+    };
     return { do: 'write', record: cleared };
   }
   if (record.epoch !== outcome.epoch) return { do: 'drop' };

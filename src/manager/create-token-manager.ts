@@ -10,9 +10,12 @@ import { systemClock } from '../core/system-clock.js';
 import type { TokenStore } from '../core/token-store.js';
 import { Journal } from './journal.js';
 
+import { keepTokens } from './keep-tokens.js';
 import { RecordKeeper } from './record-keeper.js';
 import { noQueue, type RequestQueue } from './request-queue.js';
-import { KeptTokenManager, type TokenManager } from './token-manager.js';
+import { elapsedMs, type Instant } from './state.js';
+import { TargetCache } from './target-cache.js';
+import type { TokenManager } from './token-manager.js';
 
 export interface TokenManagerOptions {
   /** How tokens are got. */
@@ -78,30 +81,49 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
   const random = internals.random ?? randomFraction;
-  const windows = { skewMs: checkDuration('skewMs', options.skewMs, 60_000), minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000), spread: random() };
+  const windows = {
+    skewMs: checkDuration('skewMs', options.skewMs, 60_000),
+    minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
+    spread: random(),
+  };
   const keepFresh = checkBoolean('keepFresh', options.keepFresh, false);
   const maxTargets = checkCount('maxTargets', options.maxTargets, 1_000);
   const journal = new Journal(clock, options.onEvent);
   const report = journal.report.bind(journal);
   const hash = internals.digest ?? digest;
-  const named = store !== undefined || options.lock !== undefined;
+  const now = (): Instant => ({ wall: clock.now(), mono: clock.monotonicMs() });
+  const ageMs = (since: Instant): number => elapsedMs(since, clock.now(), clock.monotonicMs());
+  const oneRecord = grant.renews === 'refreshToken';
   const nameOf = async (targetKey: string): Promise<string> => {
-    const record = JSON.stringify([grant.id, (await grant.identity?.()) ?? '', grant.renews === 'refreshToken' ? '' : targetKey]);
-    return `tokenkeep:1:${await hash(record)}`;
-  };
-  return new KeptTokenManager({
-    tools: { grant, clock, lock, queue: internals.queue ?? noQueue, windows, sharedStore: store?.shared === true, endpoint: { until: undefined }, random, digest: hash, report },
-    journal,
-    keepFresh,
-    targets: { maxTargets, renews: grant.renews, hasStore: store !== undefined, newKeeper: (targetKey) => new RecordKeeper(() => nameOf(targetKey), { store, clock, windows, report }) },
+    const name = oneRecord ? '' : targetKey;
     // A lock that only this manager knows needs no name that others could meet.
-    lockNameOf: named ? nameOf : async (targetKey) => (grant.renews === 'refreshToken' ? '' : targetKey),
-  });
+    return store === undefined && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
+  };
+  const newKeeper = (targetKey: string): RecordKeeper => new RecordKeeper(() => nameOf(targetKey), { store, clock, windows, report });
+  const targets = new TargetCache({ maxTargets, oneRecord, hasStore: store !== undefined, newKeeper, ageMs });
+  const queue = internals.queue ?? noQueue;
+  const tools = {
+    grant,
+    clock,
+    lock,
+    queue,
+    windows,
+    sharedStore: store?.shared === true,
+    pause: undefined,
+    lockNameOf: nameOf,
+    random,
+    digest: hash,
+    report,
+    now,
+    ageMs,
+  };
+  return keepTokens(targets, tools, journal, { keepFresh });
 }
 
 function checkGrant(grant: unknown): void {
   checkPort('grant', grant ?? null, ['request']);
   const { id, renews } = Object(grant);
   if (typeof id !== 'string') throw invalidOption('grant.id', 'a string', id);
-  if (renews !== 'refreshToken' && renews !== 'regrant' && renews !== 'never') throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);
+  if (renews !== 'refreshToken' && renews !== 'regrant' && renews !== 'never')
+    throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);
 }

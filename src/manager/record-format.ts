@@ -56,7 +56,11 @@ export function parseRecord(stored: Stored, now: Instant, windows: Windows): Gra
   };
 }
 
-function parseToken(entry: Record<string, unknown> | undefined, since: (entry: Record<string, unknown>) => Instant | undefined, windows: Windows): HeldToken | undefined {
+function parseToken(
+  entry: Record<string, unknown> | undefined,
+  since: (entry: Record<string, unknown>) => Instant | undefined,
+  windows: Windows,
+): HeldToken | undefined {
   const sent = entry && since(entry);
   if (entry === undefined || sent === undefined) return undefined;
   const { target, value, type, scope, lifetime } = entry;

@@ -3,7 +3,16 @@ import type { Grant } from '../core/grant.js';
 import type { Cooldown, Instant } from './state.js';
 
 /** Time limits of one renewal, in milliseconds. (`standards.md` R20) */
-export const limits = { attemptMs: 10_000, firstRefreshMs: 20_000, flightMs: 30_000, callerMs: 35_000, lockMs: 35_000, disposeMs: 40_000, storeMs: 5_000, revokeMs: 5_000 } as const;
+export const limits = {
+  attemptMs: 10_000,
+  firstRefreshMs: 20_000,
+  flightMs: 30_000,
+  callerMs: 35_000,
+  lockMs: 35_000,
+  disposeMs: 40_000,
+  storeMs: 5_000,
+  revokeMs: 5_000,
+} as const;
 
 const longestDelayMs = 30_000;
 const longestRetryAfterMs = 3_600_000;

@@ -47,7 +47,15 @@ export interface PendingRotation extends Instant {
   readonly sentDigest: string;
 }
 
-export const emptyRecord: GrantRecord = { epoch: 0, ended: undefined, refreshToken: undefined, idToken: undefined, raw: undefined, pending: undefined, tokens: [] };
+export const emptyRecord: GrantRecord = {
+  epoch: 0,
+  ended: undefined,
+  refreshToken: undefined,
+  idToken: undefined,
+  raw: undefined,
+  pending: undefined,
+  tokens: [],
+};
 
 /** What the last failure forbids, and until when. */
 export interface Cooldown extends Instant {

@@ -1,33 +1,15 @@
-import type { TokenError } from '../core/errors.js';
-import type { TokenSet } from '../core/token-set.js';
-import type { TokenTarget } from '../core/token-source.js';
-import type { TargetState } from './decide.js';
-import type { Flight } from './flight.js';
 import type { RecordKeeper } from './record-keeper.js';
-import type { Cooldown, HeldToken } from './state.js';
+import type { Instant } from './state.js';
+import { heldFor, type TargetEntry } from './target-entry.js';
 import type { CanonicalTarget } from './target-key.js';
-
-/** One API that tokens are for, and what is known about its token. */
-export interface TargetEntry extends TargetState {
-  readonly key: string;
-  readonly target: TokenTarget;
-  readonly keeper: RecordKeeper;
-  held: HeldToken | undefined;
-  flight: Flight | undefined;
-  cooldown: Cooldown | undefined;
-  ended: TokenError | undefined;
-  loaded: boolean;
-  loading: Promise<void> | undefined;
-  /** The token whose end was announced last, so that each is announced once. */
-  expiring: HeldToken | undefined;
-  expired: HeldToken | undefined;
-}
 
 export interface TargetCacheOptions {
   readonly maxTargets: number;
-  readonly renews: 'refreshToken' | 'regrant' | 'never';
+  /** All targets live in one record. */
+  readonly oneRecord: boolean;
   readonly hasStore: boolean;
   readonly newKeeper: (targetKey: string) => RecordKeeper;
+  readonly ageMs: (since: Instant) => number;
 }
 
 /** The targets of one manager, bounded: the least recently used goes first, but none that is in flight or cooling down. */
@@ -41,7 +23,7 @@ export class TargetCache {
 
   constructor(options: TargetCacheOptions) {
     this.#options = options;
-    this.own = this.#create({ key: '', target: {} }, options.newKeeper(''));
+    this.own = newEntry({ key: '', target: {} }, options.newKeeper(''), !options.hasStore);
   }
 
   entry(wanted: CanonicalTarget): TargetEntry {
@@ -49,8 +31,9 @@ export class TargetCache {
     let entry = this.#others.get(wanted.key);
     if (entry !== undefined && entry === this.#latest) return entry;
     if (entry === undefined) {
-      // All access tokens of one refresh token live in one record.
-      entry = this.#create(wanted, this.#options.renews === 'refreshToken' ? this.own.keeper : this.#options.newKeeper(wanted.key));
+      const { oneRecord, hasStore, newKeeper } = this.#options;
+      entry = oneRecord ? newEntry(wanted, this.own.keeper, this.own.loaded) : newEntry(wanted, newKeeper(wanted.key), !hasStore);
+      if (oneRecord) entry.ended = this.own.ended;
       this.#makeRoom();
     } else this.#others.delete(wanted.key);
     this.#others.set(wanted.key, entry);
@@ -62,47 +45,34 @@ export class TargetCache {
     return [this.own, ...this.#others.values()];
   }
 
-  /** Everything that a revocation would have to name: one set per record. */
-  tokenSets(): readonly TokenSet[] {
-    const keepers = new Set(this.all().map((entry) => entry.keeper));
-    return [...keepers].flatMap(({ record }) => {
-      const [held, ...others] = record.tokens;
-      if (held === undefined && record.refreshToken === undefined) return [];
-      const set = (token: HeldToken | undefined, refreshToken: string | undefined): TokenSet => ({
-        accessToken: token?.token.value ?? '',
-        tokenType: token?.token.type ?? 'Bearer',
-        sentAt: token?.wall ?? 0,
-        lifetimeMs: token?.lifetimeMs,
-        scope: token?.token.scope ?? [],
-        refreshToken,
-      });
-      return [set(held, record.refreshToken), ...others.map((other) => set(other, undefined))];
-    });
-  }
-
-  #create({ key, target }: CanonicalTarget, keeper: RecordKeeper): TargetEntry {
-    const held = keeper.record.tokens.find((token) => token.targetKey === key);
-    return {
-      key,
-      target,
-      keeper,
-      held,
-      flight: undefined,
-      cooldown: undefined,
-      ended: key === '' ? undefined : this.#options.renews === 'refreshToken' ? this.own.ended : undefined,
-      loaded: !this.#options.hasStore || keeper === this.own?.keeper && this.own.loaded,
-      loading: undefined,
-      expiring: undefined,
-      expired: undefined,
-    };
+  keepers(): readonly RecordKeeper[] {
+    return [...new Set(this.all().map((entry) => entry.keeper))];
   }
 
   #makeRoom(): void {
     if (this.#others.size < this.#options.maxTargets) return;
-    for (const [key, entry] of this.#others) {
-      if (entry.flight !== undefined || entry.cooldown !== undefined) continue;
+    for (const [key, { flight, cooldown }] of this.#others) {
+      if (flight !== undefined || (cooldown !== undefined && this.#options.ageMs(cooldown) < cooldown.blockedMs)) continue;
       this.#others.delete(key);
       return;
     }
   }
+}
+
+function newEntry({ key, target }: CanonicalTarget, keeper: RecordKeeper, loaded: boolean): TargetEntry {
+  const entry: TargetEntry = {
+    key,
+    target,
+    keeper,
+    loaded,
+    held: undefined,
+    flight: undefined,
+    cooldown: undefined,
+    ended: undefined,
+    loading: undefined,
+    expiring: undefined,
+    expired: undefined,
+  };
+  entry.held = heldFor(entry);
+  return entry;
 }

@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { KyInstance } from 'ky';
 import { checkOptions } from '../core/check-option.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
 import { createManager, managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
@@ -15,7 +14,7 @@ export interface ServiceClient {
   /** The tokens themselves: `ready()` at boot, `for(target)` for another API, `explain()` when something is odd. */
   readonly tokens: TokenManager;
   /** A ky instance whose requests carry a token and are repeated once after a 401. See `createHttpClient`. */
-  http(options: ServiceHttpOptions): KyInstance;
+  http(options: ServiceHttpOptions): ReturnType<typeof createHttpClient>;
   /** Ends waits and timers, and refuses further calls. Closes nothing that it was given. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

@@ -1,0 +1,132 @@
+import { TokenError } from '../core/errors.js';
+import type { RenewalReason } from '../core/events.js';
+import { withTimeLimit } from '../core/waiting.js';
+import type { TokenRequest } from './decide.js';
+import { asTokenError, disposedError, endedError } from './failures.js';
+import { Flight } from './flight.js';
+import { renewToken } from './renew-token.js';
+import type { RenewalTools } from './renewal-tools.js';
+import { coolDown, limits } from './retry.js';
+import type { TargetCache } from './target-cache.js';
+import { heldFor, type TargetEntry } from './target-entry.js';
+import { targetLabel } from './target-key.js';
+
+/** The renewals of one manager: at most one per target, and what each leaves behind. */
+export interface Renewals {
+  /** The target's renewal; begins one if there is none. */
+  begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want?: TokenRequest): Flight;
+  /** Reads the store once, and goes on with a rotation that a crash interrupted. */
+  load(entry: TargetEntry): Promise<void>;
+  /** Takes over what a target's record says, for every target that lives in it. */
+  sync(changed: TargetEntry): void;
+  /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
+  end(): Promise<void>;
+}
+
+const interruptedMs = 60_000;
+const busyMs = 1_000;
+
+export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: RenewalTools, changed: () => void): Renewals {
+  const { clock, report, now, ageMs } = tools;
+  const flights = new Set<Flight>();
+
+  function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
+    const { held } = entry;
+    if (entry.flight !== undefined) return entry.flight;
+    const target = targetLabel(entry.target);
+    const expiresAt = held?.token.expiresAt;
+    if (reason === 'expiring' && entry.expiring !== held) {
+      entry.expiring = held;
+      report({ type: 'expiring', expiresAt, target });
+    } else if (reason === 'expired' && entry.expired !== held) {
+      entry.expired = held;
+      report({ type: 'expired', expiresAt, target });
+    } else if (reason === 'refused') report({ type: 'refused', target });
+    const flight = new Flight(clock, reason, background, want, async (own) => {
+      // Not before the flight is registered: whatever runs in here may ask for a token itself.
+      await Promise.resolve();
+      try {
+        return await renewToken(entry, own, tools);
+      } catch (error) {
+        throw noteFailure(entry, own, error);
+      } finally {
+        flights.delete(own);
+        if (entry.flight === own) {
+          entry.flight = undefined;
+          entry.loaded = true;
+        }
+        sync(entry);
+      }
+    });
+    entry.flight = flight;
+    flights.add(flight);
+    changed();
+    return flight;
+  }
+
+  function noteFailure(entry: TargetEntry, flight: Flight, caught: unknown): unknown {
+    // Disposed, or forgotten meanwhile: what comes next starts afresh.
+    if (flight.cancel.signal.aborted || entry.flight !== flight) return caught;
+    const error = asTokenError(caught);
+    const { background } = flight;
+    const failedAt = now();
+    if (background && error.code === 'lock_timeout') {
+      // Whoever holds the lock is renewing; look again soon.
+      entry.cooldown = { error, failures: 0, blockedMs: 0, backgroundMs: busyMs, ...failedAt };
+      return error;
+    }
+    const cooldown = coolDown(error, (entry.cooldown?.failures ?? 0) + 1, tools.grant.renews, failedAt, tools.random());
+    entry.cooldown = cooldown;
+    const pauseMs = background ? cooldown.backgroundMs : cooldown.blockedMs;
+    report({
+      type: 'renewal_failed',
+      error,
+      background,
+      retryAt: pauseMs === Infinity ? undefined : failedAt.wall + pauseMs,
+      target: targetLabel(entry.target),
+    });
+    return error;
+  }
+
+  function sync(entry: TargetEntry): void {
+    const { ended } = entry.keeper.record;
+    for (const each of oneRecord ? targets.all() : [entry]) {
+      const held = heldFor(each);
+      if (held !== undefined && held !== each.held) each.cooldown = undefined;
+      each.held = held;
+      each.ended = ended && endedError(ended);
+    }
+    changed();
+  }
+
+  async function read(entry: TargetEntry): Promise<void> {
+    try {
+      await entry.keeper.read();
+    } catch (error) {
+      report({ type: 'storage_error', error: asTokenError(error) });
+      // Without the record nobody knows which refresh token is the current one.
+      if (oneRecord) throw error;
+    }
+    entry.loaded = true;
+    sync(entry);
+    const { pending } = entry.keeper.record;
+    // A grace window for the refresh token may still be open.
+    if (pending !== undefined && ageMs(pending) < interruptedMs) begin(entry, 'missing', true);
+  }
+
+  function load(entry: TargetEntry): Promise<void> {
+    entry.loading ??= read(entry).finally(() => {
+      entry.loading = undefined;
+    });
+    return entry.loading;
+  }
+
+  async function end(): Promise<void> {
+    for (const flight of flights) flight.leave(disposedError());
+    const spending = [...flights].filter((flight) => flight.spending).map((flight) => flight.outcome);
+    const limit = (): TokenError => new TokenError('timeout', 'a renewal did not end in time', { phase: 'manager' });
+    if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), limit).catch(() => undefined);
+  }
+
+  return { begin, load, sync, end };
+}
