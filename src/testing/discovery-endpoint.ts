@@ -21,8 +21,8 @@ export function serverPaths(issuer: string): ServerPaths {
   };
 }
 
-/** Authorization server metadata (RFC 8414 §2). */
-export function serverMetadata({ context, knobs }: Pick<Exchange, 'context' | 'knobs'>): Readonly<Record<string, unknown>> {
+// RFC 8414 §2.
+function serverMetadata({ context, knobs }: Exchange): Readonly<Record<string, unknown>> {
   const paths = serverPaths(context.issuer);
   return {
     issuer: context.issuer,

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
-import { discoveryEndpoint, serverMetadata, serverPaths } from './discovery-endpoint.js';
+import { discoveryEndpoint, serverPaths } from './discovery-endpoint.js';
 import { type FakeGrant, standardGrants } from './fake-grant.js';
 import { followRedirects } from './follow-redirects.js';
 import { protectedResource } from './protected-resource.js';
@@ -36,8 +36,8 @@ export interface FakeAuthorizationServerOptions {
 /** An authorization server and an API in memory, reached through {@link FakeAuthorizationServer.fetch} alone. */
 export interface FakeAuthorizationServer {
   readonly issuer: string;
-  /** What the discovery document says, for the `server` option of clients that do without discovery. */
-  readonly metadata: Readonly<Record<string, unknown>> & { readonly issuer: string; readonly token_endpoint: string };
+  /** Where its endpoints are, for the `server` option of clients that do without discovery. */
+  readonly metadata: FakeServerMetadata;
   /** Give this wherever a `fetch` is asked for. It heeds the abort signal and the redirect mode as the real one does. */
   readonly fetch: typeof fetch;
   readonly knobs: ServerKnobs;
@@ -66,6 +66,14 @@ export interface FakeAuthorizationServer {
   isLiveRefreshToken(value: string): boolean;
   /** Gives a client another secret. */
   setSecret(clientId: string, secret: string): void;
+}
+
+export interface FakeServerMetadata {
+  readonly issuer: string;
+  readonly token_endpoint: string;
+  readonly revocation_endpoint: string | undefined;
+  readonly token_endpoint_auth_methods_supported: readonly string[];
+  readonly [member: string]: unknown;
 }
 
 export interface ServerStats {
@@ -189,7 +197,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
   return {
     issuer,
     get metadata() {
-      return { ...serverMetadata({ context, knobs }), issuer, token_endpoint: paths.token };
+      return { issuer, token_endpoint: paths.token, revocation_endpoint: knobs.revocation ? paths.revocation : undefined, token_endpoint_auth_methods_supported: knobs.authMethods };
     },
     fetch: fakeFetch,
     knobs,

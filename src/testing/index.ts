@@ -1,6 +1,6 @@
 export type { ChallengeForm } from './challenge-forms.js';
 export type { ContractCase, ContractOptions } from './contract-case.js';
-export { type FakeAuthorizationServer, type FakeAuthorizationServerOptions, fakeAuthorizationServer, type ServerStats } from './fake-authorization-server.js';
+export { type FakeAuthorizationServer, type FakeAuthorizationServerOptions, fakeAuthorizationServer, type FakeServerMetadata, type ServerStats } from './fake-authorization-server.js';
 export type { FakeGrant, FakeGrantRequest, FakeGrantResult, FakeGrantSuccess, OAuthFault } from './fake-grant.js';
 export { lockContract, type MakeLock } from './lock-contract.js';
 export type { Endpoint, RecordedRequest } from './recorded-request.js';
