@@ -2,6 +2,7 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, describe, expect, inject, it } from 'vitest';
+import { layers, violations } from '../support/layers.js';
 import { type Finished, runNode } from '../support/run.js';
 
 /** A copy of the build, to be spoiled, beside the installed dependencies. */
@@ -99,24 +100,48 @@ describe('the linter', () => {
     noRestrictedImports: ['src/http/upward.ts', "export { x } from '../manager/timer.js';\n"],
   };
 
-  it.each(Object.keys(planted))('reports what %s forbids', async (rule) => {
-    const cwd = join(inject('consumer'), `lint-${rule}`);
-    const write = (path: string, source: string): void => {
+  /** A project with our configuration of the linter and these files. */
+  function lintProject(name: string, files: Readonly<Record<string, string>>): (path: string) => Promise<Finished> {
+    const cwd = join(inject('consumer'), name);
+    const config: Record<string, unknown> = JSON.parse(readFileSync('biome.json', 'utf8'));
+    const all = {
+      ...files,
+      'package.json': readFileSync('package.json', 'utf8'),
+      'biome.json': JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }),
+    };
+    for (const [path, source] of Object.entries(all)) {
       mkdirSync(dirname(join(cwd, path)), { recursive: true });
       writeFileSync(join(cwd, path), source);
-    };
-    const config: Record<string, unknown> = JSON.parse(readFileSync('biome.json', 'utf8'));
-    write('biome.json', JSON.stringify({ ...config, $schema: undefined, vcs: { enabled: false } }));
-    write('package.json', readFileSync('package.json', 'utf8'));
-    write('src/core/fine.ts', 'export const fine = 1;\n');
-    write('src/core/cycle-too.ts', "import { x } from './cycle.js';\nexport const y = (): number => x();\n");
-    const lint = (path: string): Promise<Finished> => runNode([resolve('node_modules/@biomejs/biome/bin/biome'), 'lint', '--error-on-warnings', path], { cwd });
-    expect(await lint('src/core/fine.ts')).toMatchObject({ code: 0 });
+    }
+    return (path) => runNode([resolve('node_modules/@biomejs/biome/bin/biome'), 'lint', '--error-on-warnings', '--max-diagnostics=none', path], { cwd });
+  }
+
+  it.each(Object.keys(planted))('reports what %s forbids', async (rule) => {
     const [path, source] = planted[rule] ?? ['', ''];
-    write(path, source);
+    const lint = lintProject(`lint-${rule}`, {
+      'src/core/fine.ts': 'export const fine = 1;\n',
+      'src/core/cycle-too.ts': "import { x } from './cycle.js';\nexport const y = (): number => x();\n",
+      [path]: source,
+    });
+    expect(await lint('src/core/fine.ts')).toMatchObject({ code: 0 });
     const { code, output } = await lint(path);
     expect(code).toBe(1);
     expect(output).toContain(`/${rule} `);
+  });
+
+  it('has the same layers as the layer table', async () => {
+    const folders = Object.keys(layers).filter((folder) => folder !== '.' && folder !== 'browser' && folder !== 'webview');
+    const packages = ['ky', 'oauth4webapi', 'p-queue'];
+    const targets = [...folders.map((folder) => `../${folder}/x.js`), ...packages];
+    const files = Object.fromEntries(
+      folders.flatMap((folder) => targets.map((target) => [`src/${folder}/to-${target.replace(/\W+/g, '-')}.ts`, `export { x } from '${target}';\n`])),
+    );
+    const { output } = await lintProject('lint-layers', files)('src');
+    const refused = [...new Set([...output.matchAll(/^(src\/\S+\.ts):\S+ lint\/style\/noRestrictedImports/gm)].map(([, path]) => path ?? ''))];
+    // The table alone knows that ky belongs to one file of its folder.
+    const expected = Object.keys(files).filter((path) => path !== 'src/http/to-ky.ts' && violations(path, files[path] ?? '').length > 0);
+    expect(expected.length).toBeGreaterThan(30);
+    expect(refused.toSorted()).toEqual(expected.toSorted());
   });
 });
 
