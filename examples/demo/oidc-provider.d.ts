@@ -1,0 +1,37 @@
+// oidc-provider brings no types. These are the members that this project uses.
+declare module 'oidc-provider' {
+  import type { RequestListener } from 'node:http';
+
+  interface StoredModel {
+    save(): Promise<string>;
+  }
+
+  interface ModelClass<Fields> {
+    new (fields: Fields): StoredModel;
+    find(value: string): Promise<(StoredModel & { destroy(): Promise<void> }) | undefined>;
+  }
+
+  interface GrantModel extends StoredModel {
+    addOIDCScope(scope: string): void;
+    addResourceScope(resource: string, scope: string): void;
+    destroy(): Promise<void>;
+  }
+
+  export class Provider {
+    constructor(issuer: string, configuration: object);
+    callback(): RequestListener;
+    readonly Client: { find(id: string): Promise<object | undefined> };
+    readonly Grant: { new (fields: { clientId: string; accountId: string }): GrantModel; find(id: string): Promise<GrantModel | undefined> };
+    readonly RefreshToken: ModelClass<{
+      client: object;
+      accountId: string;
+      grantId: string;
+      gty: string;
+      scope: string;
+      resource?: string | readonly string[];
+      claims?: object;
+    }>;
+  }
+
+  export const errors: { readonly InvalidTarget: new () => Error };
+}
