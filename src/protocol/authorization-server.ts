@@ -44,10 +44,13 @@ export function checkAuthorizationServer(where: string, options: AuthorizationSe
   const preset = checkPreset(options.preset);
   const insecureOrigins = checkInsecureOrigins(options.allowInsecureHttp);
   checkFunction('fetch', options.fetch);
-  if (typeof auth !== 'object' || auth === null || typeof auth.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
+  if (typeof auth !== 'object' || auth === null || typeof auth.authenticate !== 'function')
+    throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
   // Whatever a page holds, everyone who opens it holds (RFC 10017 §6.3.3).
-  if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis) throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
-  if ((options.issuer === undefined) === (options.server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', options.issuer);
+  if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis)
+    throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
+  if ((options.issuer === undefined) === (options.server === undefined))
+    throw invalidOption('issuer', 'either "issuer" or "server", and not both', options.issuer);
   const shared = { clientId, auth, fetch: options.fetch, preset };
   if (options.server !== undefined) {
     const metadata = checkServerMetadata(options.server, insecureOrigins);

@@ -1,51 +1,49 @@
-import { checkOptions, invalidOption } from '../core/check-option.js';
+import { checkBoolean, checkCount, checkOptions, invalidOption } from '../core/check-option.js';
 import type { Preset } from '../core/preset.js';
 
-type Check = readonly [expected: string, test: (value: unknown) => boolean];
-
-const checks: Record<keyof Preset, Check> = {
-  discovery: oneOf('oidc', 'oauth'),
-  endpointOrigins: ['a list of origins', (value) => isList(value, (entry) => typeof entry === 'string' && URL.canParse(entry) && `${new URL(entry).origin}/` === new URL(entry).href)],
-  scopeSeparator: oneOf('space', 'comma'),
-  successStatuses: ['a list of statuses from 200 to 299', (value) => isList(value, (entry) => Number.isInteger(entry) && Number(entry) >= 200 && Number(entry) < 300)],
-  responseFormat: oneOf('json', 'form'),
-  tokenTypeDefault: oneOf('Bearer', 'DPoP'),
-  tokenTypeMap: mapTo('Bearer', 'DPoP'),
-  expiresIn: [
-    'an object with unknownLifetimeMs (milliseconds), zeroMeans ("expired" or "unknown")',
-    (value) => isMap(value, (entry, name) => (name === 'zeroMeans' ? entry === 'expired' || entry === 'unknown' : name === 'unknownLifetimeMs' && Number(entry) > 0 && Number.isFinite(entry))),
-  ],
-  expHint: ['true or false', (value) => typeof value === 'boolean'],
-  rawMembers: ['a list of member names', (value) => isList(value, (entry) => typeof entry === 'string')],
-  scopeOnRefresh: oneOf('omit', 'required'),
-  rotation: oneOf('always', 'optional', 'none', 'unknown'),
-  codeMap: mapTo('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error'),
+// The fields whose values are words, and those whose members' values are.
+const words = {
+  discovery: ['oidc', 'oauth'],
+  scopeSeparator: ['space', 'comma'],
+  responseFormat: ['json', 'form'],
+  tokenTypeDefault: ['Bearer', 'DPoP'],
+  scopeOnRefresh: ['omit', 'required'],
+  rotation: ['always', 'optional', 'none', 'unknown'],
+};
+const maps = {
+  tokenTypeMap: words.tokenTypeDefault,
+  codeMap: ['grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error'],
+};
+const lists = {
+  endpointOrigins: (entry: unknown) => typeof entry === 'string' && URL.canParse(entry) && `${new URL(entry).origin}/` === new URL(entry).href,
+  successStatuses: (entry: unknown) => typeof entry === 'number' && entry >= 200 && entry < 300,
+  rawMembers: (entry: unknown) => typeof entry === 'string',
 };
 
 /** The `preset` option: data of a known shape. */
 export function checkPreset(value: Preset | undefined): Preset {
-  if (value === undefined) return {};
-  checkOptions('preset', value, Object.keys(checks));
-  for (const [name, [expected, test]] of Object.entries(checks)) {
-    const field: unknown = Reflect.get(value, name);
-    if (field !== undefined && !test(field)) throw invalidOption(`preset.${name}`, expected, field);
+  const preset = value ?? {};
+  checkOptions('preset', preset, [...Object.keys({ ...words, ...maps, ...lists }), 'expiresIn', 'expHint']);
+  for (const [name, allowed] of Object.entries(words)) checkWord(`preset.${name}`, Reflect.get(preset, name), allowed);
+  for (const [name, allowed] of Object.entries(maps)) {
+    const map: unknown = Reflect.get(preset, name) ?? {};
+    if (typeof map !== 'object' || map === null) throw invalidOption(`preset.${name}`, 'an object', map);
+    for (const [key, word] of Object.entries(map)) checkWord(`preset.${name}.${key}`, word, allowed);
   }
-  return value;
+  for (const [name, test] of Object.entries(lists)) {
+    const list: unknown = Reflect.get(preset, name);
+    if (list !== undefined && !(Array.isArray(list) && list.every(test))) throw invalidOption(`preset.${name}`, expectedEntries, list);
+  }
+  checkBoolean('preset.expHint', preset.expHint, false);
+  const { expiresIn = {} } = preset;
+  checkOptions('preset.expiresIn', expiresIn, ['unknownLifetimeMs', 'zeroMeans']);
+  checkCount('preset.expiresIn.unknownLifetimeMs', expiresIn.unknownLifetimeMs, 1);
+  checkWord('preset.expiresIn.zeroMeans', expiresIn.zeroMeans, ['expired', 'unknown']);
+  return preset;
 }
 
-function oneOf(...words: readonly string[]): Check {
-  return [words.map((word) => `"${word}"`).join(' or '), (value) => words.some((word) => word === value)];
-}
+const expectedEntries = 'a list of origins, of statuses from 200 to 299 or of names, as its documentation says';
 
-function mapTo(...words: readonly string[]): Check {
-  const [expected, test] = oneOf(...words);
-  return [`an object whose values are ${expected}`, (value) => isMap(value, test)];
-}
-
-function isList(value: unknown, test: (entry: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(test);
-}
-
-function isMap(value: unknown, test: (entry: unknown, name: string) => boolean): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.entries(value).every(([name, entry]) => entry === undefined || test(entry, name));
+function checkWord(option: string, value: unknown, allowed: readonly string[]): void {
+  if (value !== undefined && !allowed.some((word) => word === value)) throw invalidOption(option, allowed.join(' or '), value);
 }

@@ -92,7 +92,8 @@ function secretReader(secret: unknown): () => Promise<string> {
       // The foreign error may hold the secret or the way to it: only the fact is told.
       throw new TokenError('grant_failed', 'the function that gives the client secret failed', { phase: 'token' });
     }
-    if (typeof value !== 'string' || value === '' || hasControlCharacter(value)) throw invalidOption('secret', 'a function that gives a string that is not empty and has no control characters', value);
+    if (typeof value !== 'string' || value === '' || hasControlCharacter(value))
+      throw invalidOption('secret', 'a function that gives a string that is not empty and has no control characters', value);
     return value;
   };
 }

@@ -15,7 +15,8 @@ export interface ClientCredentialsOptions extends AuthorizationServerOptions, To
  */
 export function clientCredentials(options: ClientCredentialsOptions): Grant {
   const server = checkAuthorizationServer('clientCredentials', options, ['scope', 'resource', 'audience', 'params']);
-  if (server.auth.method === 'none') throw invalidOption('auth', 'a way to authenticate: this grant is for confidential clients only (RFC 6749 §4.4)', undefined);
+  if (server.auth.method === 'none')
+    throw invalidOption('auth', 'a way to authenticate: this grant is for confidential clients only (RFC 6749 §4.4)', undefined);
   const defaults = checkTokenParameters(options);
   const send = tokenRequester(server);
   return {

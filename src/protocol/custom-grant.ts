@@ -53,7 +53,11 @@ export function customGrant(fn: (current: TokenSet | undefined, context: GrantCo
   };
 }
 
-async function call(fn: (current: TokenSet | undefined, context: GrantContext) => Promise<CustomTokens>, current: TokenSet | undefined, context: GrantContext): Promise<CustomTokens> {
+async function call(
+  fn: (current: TokenSet | undefined, context: GrantContext) => Promise<CustomTokens>,
+  current: TokenSet | undefined,
+  context: GrantContext,
+): Promise<CustomTokens> {
   let tokens: unknown;
   try {
     tokens = await fn(current, context);
@@ -62,7 +66,8 @@ async function call(fn: (current: TokenSet | undefined, context: GrantContext) =
     if (isTokenError(error)) throw error;
     throw new TokenError('grant_failed', 'the function of the custom grant failed', { phase: 'token' });
   }
-  if (!isTokens(tokens)) throw new TokenError('unacceptable_response', 'the function of the custom grant gave no object with an accessToken', { phase: 'token' });
+  if (!isTokens(tokens))
+    throw new TokenError('unacceptable_response', 'the function of the custom grant gave no object with an accessToken', { phase: 'token' });
   return tokens;
 }
 

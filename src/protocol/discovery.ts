@@ -1,12 +1,12 @@
-import { allowInsecureRequests, customFetch, discoveryRequest } from 'oauth4webapi';
+import { discoveryRequest } from 'oauth4webapi';
 import type { Clock } from '../core/clock.js';
-import { isTokenError, TokenError } from '../core/errors.js';
+import { isTokenError, TokenError, type TokenErrorCode } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import { type EndpointTrust, endpointRefusal } from './endpoint-refusal.js';
 import { type Answer, exchange } from './exchange.js';
-import { parseObject } from './response-members.js';
-import { endpointNames, pickMetadata, type ServerMetadata } from './server-metadata.js';
+import { parseObject, pickMembers } from './response-members.js';
+import { readMetadata, type ServerMetadata } from './server-metadata.js';
 import { toTokenError } from './to-token-error.js';
 
 const freshMs = 24 * 3_600_000;
@@ -33,7 +33,8 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
   let flight: Promise<ServerMetadata> | undefined;
   let quietUntil = 0;
 
-  const ageMs = (clock: Clock): number => (cached === undefined ? Number.POSITIVE_INFINITY : Math.max(clock.now() - cached.at, clock.monotonicMs() - cached.atMonotonic));
+  const ageMs = (clock: Clock): number =>
+    cached === undefined ? Number.POSITIVE_INFINITY : Math.max(clock.now() - cached.at, clock.monotonicMs() - cached.atMonotonic);
 
   // Has a time limit of its own: it must not end with the attempt that happened to start it.
   const fly = async (clock: Clock, flightMs: number): Promise<ServerMetadata> => {
@@ -57,7 +58,11 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
     } catch (error) {
       if (signal.aborted || !usable) throw error;
       quietUntil = clock.monotonicMs() + staleRecheckMs;
-      report({ type: 'warning', code: 'stale_metadata', message: `metadata of ${discovery.issuer} could not be read again (${isTokenError(error) ? error.code : 'unknown'}); the document of ${Math.round(age / 3_600_000)} hours ago is used` });
+      report({
+        type: 'warning',
+        code: 'stale_metadata',
+        message: `metadata of ${discovery.issuer} could not be read again (${isTokenError(error) ? error.code : 'unknown'}); the document of ${Math.round(age / 3_600_000)} hours ago is used`,
+      });
       return usable.metadata;
     }
   };
@@ -70,27 +75,29 @@ async function requestMetadata(discovery: Discovery, clock: Clock, signal: Abort
 }
 
 function requestDocument({ issuer, fetch }: Discovery, algorithm: 'oidc' | 'oauth2', signal: AbortSignal): Promise<Answer> {
-  return exchange({ phase: 'discovery', fetch, signal, maxBytes }, (send) =>
-    // Whether the issuer may be plain http was decided when it was configured.
-    discoveryRequest(new URL(issuer), { algorithm, signal, [customFetch]: send, [allowInsecureRequests]: true }),
-  );
+  return exchange({ phase: 'discovery', fetch, signal, maxBytes }, (library) => discoveryRequest(new URL(issuer), { algorithm, ...library }));
 }
 
 function readDocument(answer: Answer, discovery: Discovery, clock: Clock): ServerMetadata {
   const { issuer, preset } = discovery;
   const document = answer.status === 200 && answer.text !== undefined ? parseObject(answer.text) : undefined;
   if (document === undefined) {
-    const error = toTokenError(answer, undefined, { phase: 'discovery', what: 'the discovery request', preset, refusedGrant: 'grant_rejected', secrets: [], nowMs: clock.now() });
+    const error = toTokenError(answer, undefined, {
+      phase: 'discovery',
+      what: 'the discovery request',
+      preset,
+      refusedGrant: 'grant_rejected',
+      secrets: [],
+      nowMs: clock.now(),
+    });
     throw error.code === 'unexpected_status' ? new TokenError('discovery_failed', error.message, error) : error;
   }
-  const named: unknown = Reflect.get(document, 'issuer');
-  if (named !== issuer) throw new TokenError('issuer_mismatch', `the metadata of ${issuer} names another issuer; the two must be equal to the last character`, { phase: 'discovery' });
-  const metadata = pickMetadata(document, issuer);
-  if (metadata.token_endpoint === undefined) throw new TokenError('discovery_failed', `the metadata of ${issuer} names no token_endpoint`, { phase: 'discovery' });
-  for (const name of endpointNames) {
-    const endpoint = metadata[name];
-    const refusal = endpoint === undefined ? undefined : endpointRefusal(endpoint, discovery);
-    if (refusal !== undefined) throw new TokenError('endpoint_refused', `the ${name} in the metadata of ${issuer} ${refusal}`, { phase: 'discovery' });
-  }
-  return metadata;
+  const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
+  if (pickMembers(document, ['issuer'])['issuer'] !== issuer)
+    throw fail('issuer_mismatch', 'names another issuer; the two must be equal to the last character');
+  return readMetadata(document, issuer, (name, endpoint) => {
+    if (endpoint === undefined) throw fail('discovery_failed', `names no ${name}`);
+    const refusal = endpointRefusal(endpoint, discovery);
+    if (refusal !== undefined) throw fail('endpoint_refused', `names a ${name} that ${refusal}`);
+  });
 }

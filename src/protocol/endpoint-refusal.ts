@@ -17,7 +17,9 @@ export function endpointRefusal(endpoint: string, { issuer, preset, insecureOrig
   const { hostname, protocol, origin } = new URL(endpoint);
   if (hostname === new URL(issuer).hostname || insecureOrigins.has(origin)) return undefined;
   if (preset.endpointOrigins?.some((allowed) => new URL(allowed).origin === origin)) return undefined;
-  return protocol === 'https:' && !isPrivateHost(hostname) ? undefined : 'lies on another host than the issuer and is not public; "preset.endpointOrigins" can name it';
+  return protocol === 'https:' && !isPrivateHost(hostname)
+    ? undefined
+    : 'lies on another host than the issuer and is not public; "preset.endpointOrigins" can name it';
 }
 
 const privateV4 = /^(0|10|127|169\.254|192\.168|192\.0\.0|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])|198\.1[89]|22[4-9]|2[34]\d|25[0-5])\./;

@@ -1,3 +1,4 @@
+import { allowInsecureRequests, customFetch } from 'oauth4webapi';
 import { TokenError, type TokenErrorPhase } from '../core/errors.js';
 import { abortable } from '../core/waiting.js';
 
@@ -23,18 +24,25 @@ export interface ExchangeOptions {
 }
 
 /** What the protocol library asks to be sent. */
-export interface OutgoingRequest {
+interface OutgoingRequest {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly body?: URLSearchParams | undefined;
 }
 
+/** The options that every request of the protocol library gets. */
+export interface LibraryOptions {
+  readonly signal: AbortSignal;
+  readonly [customFetch]: (url: string, request: OutgoingRequest) => Promise<Response>;
+  readonly [allowInsecureRequests]: true;
+}
+
 /**
  * The one place where requests to the authorization server leave: fixed options, no redirects, a bounded body, and
- * failures that name a cause but carry nothing foreign. `start` gets the fetch to send with. (`standards.md` P22, P23, P28)
+ * failures that name a cause but carry nothing foreign. `start` gets the fetch to send with, as the protocol library's options. (`standards.md` P22, P23, P28)
  * @throws {TokenError} `network_error`, `redirect_refused`; the signal's own reason when it aborts.
  */
-export async function exchange(options: ExchangeOptions, start: (send: (url: string, request: OutgoingRequest) => Promise<Response>) => Promise<Response>): Promise<Answer> {
+export async function exchange(options: ExchangeOptions, start: (library: LibraryOptions) => Promise<Response>): Promise<Answer> {
   const { phase, signal } = options;
   let origin = '';
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -46,13 +54,13 @@ export async function exchange(options: ExchangeOptions, start: (send: (url: str
       throw new TokenError('network_error', `${origin} could not be reached${errorCode(error)}`, { phase });
     }
   };
-  const response = await start((url, request) => {
+  const send = (url: string, request: OutgoingRequest): Promise<Response> => {
     origin = new URL(url).origin;
     return guarded(() => {
       signal.throwIfAborted();
-      const send = options.fetch ?? globalThis.fetch;
+      const fetch = options.fetch ?? globalThis.fetch;
       options.onSend?.();
-      return send(url, {
+      return fetch(url, {
         method: request.method,
         headers: { ...request.headers, accept: 'application/json' },
         ...(request.body ? { body: request.body.toString() } : {}),
@@ -65,12 +73,17 @@ export async function exchange(options: ExchangeOptions, start: (send: (url: str
         keepalive: options.keepalive ?? false,
       });
     });
-  });
+  };
+  // Which URLs may be plain http was decided with the configuration, or by discovery.
+  const response = await start({ signal, [customFetch]: send, [allowInsecureRequests]: true });
   return guarded(async () => {
     const { status, headers } = response;
     if (response.type === 'opaqueredirect' || response.redirected || (status >= 300 && status < 400)) {
       response.body?.cancel().catch(() => undefined);
-      throw new TokenError('redirect_refused', `${origin} answered with a redirect; it is not followed, since it would carry the request elsewhere`, { phase, status });
+      throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, {
+        phase,
+        status,
+      });
     }
     return { origin, status, headers, text: await readText(response, options.maxBytes, signal) };
   });

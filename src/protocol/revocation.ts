@@ -1,4 +1,4 @@
-import { allowInsecureRequests, customFetch, revocationRequest } from 'oauth4webapi';
+import { revocationRequest } from 'oauth4webapi';
 import type { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import type { TokenSet } from '../core/token-set.js';
@@ -38,19 +38,30 @@ async function revoke(server: AuthorizationServer, metadata: ServerMetadata, tok
   if (second !== undefined) throw second;
 }
 
-async function tryRevoke(server: AuthorizationServer, metadata: ServerMetadata, token: string, hint: string, { clock, signal }: GrantContext): Promise<TokenError | undefined> {
+async function tryRevoke(
+  server: AuthorizationServer,
+  metadata: ServerMetadata,
+  token: string,
+  hint: string,
+  { clock, signal }: GrantContext,
+): Promise<TokenError | undefined> {
   const secrets = [token];
-  const answer = await exchange({ phase: 'revocation', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, keepalive: true }, (send) =>
+  const answer = await exchange({ phase: 'revocation', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, keepalive: true }, (library) =>
     revocationRequest(endpoints(metadata), { client_id: server.clientId }, authenticate(server, secrets), token, {
-      signal,
       additionalParameters: { token_type_hint: hint },
-      [customFetch]: send,
-      [allowInsecureRequests]: true,
+      ...library,
     }),
   );
   if (answer.status >= 200 && answer.status < 300) return undefined;
   const object = parseObject(answer.text ?? '');
   const members = object && pickMembers(object, errorMembers);
   if (members?.['error'] === 'unsupported_token_type') return undefined;
-  return toTokenError(answer, members, { phase: 'revocation', what: 'the revocation request', preset: server.preset, refusedGrant: 'grant_rejected', secrets, nowMs: clock.now() });
+  return toTokenError(answer, members, {
+    phase: 'revocation',
+    what: 'the revocation request',
+    preset: server.preset,
+    refusedGrant: 'grant_rejected',
+    secrets,
+    nowMs: clock.now(),
+  });
 }

@@ -23,7 +23,8 @@ export interface StaticTokenOptions {
 export function staticToken(options: StaticTokenOptions): Grant {
   checkOptions('staticToken', options, ['accessToken', 'expiresAt', 'scope', 'tokenType']);
   const { accessToken, expiresAt, tokenType = 'Bearer' } = options;
-  if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) throw invalidOption('accessToken', 'a token (visible ASCII characters, no space)', accessToken);
+  if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken))
+    throw invalidOption('accessToken', 'a token (visible ASCII characters, no space)', accessToken);
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) throw invalidOption('expiresAt', 'epoch milliseconds', expiresAt);
   if (tokenType !== 'Bearer' && tokenType !== 'DPoP') throw invalidOption('tokenType', '"Bearer" or "DPoP"', tokenType);
   const requested = checkScope('scope', options.scope);
@@ -34,7 +35,8 @@ export function staticToken(options: StaticTokenOptions): Grant {
       const sentAt = clock.now();
       const left = expiresAt === undefined ? undefined : Math.max(0, expiresAt - sentAt);
       const tokens = toTokenSet({ access_token: accessToken, token_type: tokenType }, left, { preset: {}, sentAt, requested, isRenewable: false, report });
-      if (tokens.lifetimeMs === 0) throw new TokenError('static_token_expired', 'the static access token has expired and cannot be renewed', { phase: 'token' });
+      if (tokens.lifetimeMs === 0)
+        throw new TokenError('static_token_expired', 'the static access token has expired and cannot be renewed', { phase: 'token' });
       return tokens;
     },
   };

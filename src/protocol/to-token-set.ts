@@ -32,9 +32,11 @@ export interface TokenSetContext {
 export function toTokenSet(members: ResponseMembers, lifetimeMs: number | undefined, context: TokenSetContext): TokenSet {
   const { preset, sentAt, requested, report } = context;
   const accessToken = readAccessToken(members['access_token']);
-  if (accessToken.length > largeToken) report(warning('large_token', `the access token has ${accessToken.length} characters; many servers refuse headers over 8 KiB`));
+  if (accessToken.length > largeToken)
+    report(warning('large_token', `the access token has ${accessToken.length} characters; many servers refuse headers over 8 KiB`));
   const lifetime = readLifetime(accessToken, lifetimeMs, preset, sentAt);
-  if (lifetime === undefined) report(warning('lifetime_unknown', 'neither the token response nor the token says how long the token lives; it is used until it is refused'));
+  if (lifetime === undefined)
+    report(warning('lifetime_unknown', 'neither the token response nor the token says how long the token lives; it is used until it is refused'));
   const scope = readScope(members['scope'], requested, preset);
   if (requested?.some((token) => !scope.includes(token))) report({ type: 'scope_narrowed', requested, granted: scope });
   const refreshToken = context.isRenewable ? readOptional(members['refresh_token']) : undefined;

@@ -10,7 +10,18 @@ export interface TokenParameters {
 }
 
 // Those that the protocol sets itself, and those that have an option of their own.
-const reserved = new Set(['grant_type', 'client_id', 'client_secret', 'code', 'code_verifier', 'refresh_token', 'redirect_uri', 'scope', 'resource', 'audience']);
+const reserved = new Set([
+  'grant_type',
+  'client_id',
+  'client_secret',
+  'code',
+  'code_verifier',
+  'refresh_token',
+  'redirect_uri',
+  'scope',
+  'resource',
+  'audience',
+]);
 
 /** Checks a target, or a grant's own defaults. */
 export function checkTokenParameters(target: TokenTarget): TokenParameters {
@@ -53,7 +64,8 @@ function checkParams(value: unknown): Readonly<Record<string, string>> {
   const params: [string, string][] = [];
   for (const [name, text] of Object.entries(value)) {
     checkString('params', name);
-    if (reserved.has(name) || name.startsWith('client_assertion')) throw invalidOption(`params.${name}`, 'no parameter that the protocol sets or that has an option of its own', text);
+    if (reserved.has(name) || name.startsWith('client_assertion'))
+      throw invalidOption(`params.${name}`, 'no parameter that the protocol sets or that has an option of its own', text);
     if (typeof text !== 'string' || text === '') throw invalidOption(`params.${name.slice(0, 40)}`, 'a string that is not empty', text);
     params.push([name, text]);
   }

@@ -1,4 +1,4 @@
-import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 'oauth4webapi';
+import { genericTokenEndpointRequest } from 'oauth4webapi';
 import { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import type { Preset } from '../core/preset.js';
@@ -39,13 +39,8 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const onSend = () => {
       sentAt = clock.now();
     };
-    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (send) =>
-      genericTokenEndpointRequest(endpoints(metadata), { client_id: server.clientId }, authenticate(server, secrets), request.grantType, request.body, {
-        signal,
-        [customFetch]: send,
-        // Endpoints were checked with the configuration or by discovery.
-        [allowInsecureRequests]: true,
-      }),
+    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (library) =>
+      genericTokenEndpointRequest(endpoints(metadata), { client_id: server.clientId }, authenticate(server, secrets), request.grantType, request.body, library),
     );
     const { preset } = server;
     const members = readMembers(answer, preset);
@@ -54,19 +49,32 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
       const refusedGrant = request.isRenewable ? 'grant_revoked' : 'grant_rejected';
       throw toTokenError(answer, members, { phase: 'token', what: 'the token request', preset, refusedGrant, secrets, nowMs: clock.now() });
     }
-    return toTokenSet(members, parseExpiresIn(members['expires_in']), { preset, sentAt, requested: request.requested, isRenewable: request.isRenewable, report });
+    return toTokenSet(members, parseExpiresIn(members['expires_in']), {
+      preset,
+      sentAt,
+      requested: request.requested,
+      isRenewable: request.isRenewable,
+      report,
+    });
   };
 }
 
 /** Client authentication as the protocol library wants it; collects what was sent into `secrets`. */
-export function authenticate(server: AuthorizationServer, secrets: string[]): (as: unknown, client: unknown, body: URLSearchParams, headers: Headers) => Promise<void> {
+export function authenticate(
+  server: AuthorizationServer,
+  secrets: string[],
+): (as: unknown, client: unknown, body: URLSearchParams, headers: Headers) => Promise<void> {
   return async (_as, _client, body, headers) => {
     secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));
   };
 }
 
 /** Metadata as the protocol library wants it. */
-export function endpoints({ issuer, token_endpoint = '', revocation_endpoint = '' }: ServerMetadata): { issuer: string; token_endpoint: string; revocation_endpoint: string } {
+export function endpoints({ issuer, token_endpoint = '', revocation_endpoint = '' }: ServerMetadata): {
+  issuer: string;
+  token_endpoint: string;
+  revocation_endpoint: string;
+} {
   return { issuer, token_endpoint, revocation_endpoint };
 }
 
@@ -85,7 +93,10 @@ function readMembers(answer: Answer, preset: Preset): ResponseMembers | undefine
   const members = pickMembers(object, names);
   // An error is worth reading whatever it calls itself; a token is taken only from what says that it is JSON.
   if (!isJson && status < 300 && members['error'] === undefined) {
-    throw new TokenError('unacceptable_response', `${answer.origin} answered the token request with JSON of another content type than JSON`, { phase: 'token', status });
+    throw new TokenError('unacceptable_response', `${answer.origin} answered the token request with JSON of another content type than JSON`, {
+      phase: 'token',
+      status,
+    });
   }
   return members;
 }
@@ -94,5 +105,9 @@ function warnOfMethod(method: string, metadata: ServerMetadata, { report }: Gran
   const listed = metadata.token_endpoint_auth_methods_supported;
   if (listed === undefined || listed.includes(method)) return;
   const shown = listed.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, 10);
-  report({ type: 'warning', code: 'auth_method_not_listed', message: `the server lists ${shown.join(', ') || 'no method'} for client authentication, but ${method} is configured` });
+  report({
+    type: 'warning',
+    code: 'auth_method_not_listed',
+    message: `the server lists ${shown.join(', ') || 'no method'} for client authentication, but ${method} is configured`,
+  });
 }

@@ -25,12 +25,15 @@ const formDecode = (part: string | undefined): string => new URLSearchParams(`x=
 afterEach(() => vi.unstubAllGlobals());
 
 describe('client authentication', () => {
-  it.each(['my-app', 'a:b', 'a+b', '50%', 'a/b', 'a b', 'ä', '*._-~!'])('sends the id and secret %j in a way that a decoding server reads back [P6]', async (value) => {
-    for (const encoding of ['form', 'strict'] as const) {
-      const parts = basicParts(await sent(clientSecretBasic(value, { encoding }), value));
-      expect(parts.map(formDecode)).toEqual([value, value]);
-    }
-  });
+  it.each(['my-app', 'a:b', 'a+b', '50%', 'a/b', 'a b', 'ä', '*._-~!'])(
+    'sends the id and secret %j in a way that a decoding server reads back [P6]',
+    async (value) => {
+      for (const encoding of ['form', 'strict'] as const) {
+        const parts = basicParts(await sent(clientSecretBasic(value, { encoding }), value));
+        expect(parts.map(formDecode)).toEqual([value, value]);
+      }
+    },
+  );
 
   it('leaves ids such as my-app alone by default, escapes them when strict and everything not at all when raw [P6]', async () => {
     expect(basicParts(await sent(clientSecretBasic('s*e._-c'), 'my-app'))).toEqual(['my-app', 's*e._-c']);
@@ -51,10 +54,13 @@ describe('client authentication', () => {
 
   it('reads back any secret that it posts [P7]', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.string({ minLength: 1 }).filter((text) => !/[\p{Cc}\p{Cs}]/u.test(text)), async (secret) => {
-        expect((await sent(clientSecretPost(secret))).body.get('client_secret')).toBe(secret);
-        expect(formDecode(basicParts(await sent(clientSecretBasic(secret)))[1])).toBe(secret);
-      }),
+      fc.asyncProperty(
+        fc.string({ minLength: 1 }).filter((text) => !/[\p{Cc}\p{Cs}]/u.test(text)),
+        async (secret) => {
+          expect((await sent(clientSecretPost(secret))).body.get('client_secret')).toBe(secret);
+          expect(formDecode(basicParts(await sent(clientSecretBasic(secret)))[1])).toBe(secret);
+        },
+      ),
       { numRuns: 50 },
     );
   });

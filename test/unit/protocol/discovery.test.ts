@@ -15,7 +15,10 @@ interface Setup {
 }
 
 /** A grant whose server answers metadata requests with `metadata`, and token requests with a token. */
-function discovering(metadata: (request: Recorded) => Response | Promise<Response>, setup: Setup = {}): { grant: Grant; fake: FakeServer; discoveries: () => string[] } {
+function discovering(
+  metadata: (request: Recorded) => Response | Promise<Response>,
+  setup: Setup = {},
+): { grant: Grant; fake: FakeServer; discoveries: () => string[] } {
   const fake = fakeServer((request) => (request.init.method === 'GET' ? metadata(request) : json(good)()));
   const grant = clientCredentials({ issuer: 'https://as.example', clientId: 'svc', auth, fetch: fake.fetch, ...setup });
   return { grant, fake, discoveries: () => fake.requests.filter(({ init }) => init.method === 'GET').map(({ url }) => url) };
@@ -30,7 +33,10 @@ describe('discovery', () => {
     ['https://as.example/a', 'https://as.example/.well-known/oauth-authorization-server/a', 'https://as.example/a/.well-known/openid-configuration'],
     ['https://as.example/a/b', 'https://as.example/.well-known/oauth-authorization-server/a/b', 'https://as.example/a/b/.well-known/openid-configuration'],
   ])('asks for the document of %s in both styles, the second on 404 only [A27]', async (issuer, oauth, oidc) => {
-    for (const [preset, first, second] of [[{}, oauth, oidc], [{ discovery: 'oidc' }, oidc, oauth]] as const) {
+    for (const [preset, first, second] of [
+      [{}, oauth, oidc],
+      [{ discovery: 'oidc' }, oidc, oauth],
+    ] as const) {
       const plain = discovering(json(document(issuer)), { issuer, preset });
       await plain.grant.request(undefined, context());
       expect(plain.discoveries()).toEqual([first]);
@@ -79,17 +85,24 @@ describe('discovery', () => {
   });
 
   it('reads a document of up to 1 MiB [P22]', async () => {
-    await expect(discovering(json({ ...document(), x: 'x'.repeat(1_000_000) })).grant.request(undefined, context())).resolves.toMatchObject({ accessToken: 'at-1' });
+    await expect(discovering(json({ ...document(), x: 'x'.repeat(1_000_000) })).grant.request(undefined, context())).resolves.toMatchObject({
+      accessToken: 'at-1',
+    });
   });
 
-  it.each(['https://as.example/', 'https://AS.example', 'https://as.example:443', 'https://evil.example', 'https://login.example/{tenantid}/v2.0', undefined, 5])(
-    'refuses the document of another issuer, were it equal as a URL: %s [A27] [A28] [S11]',
-    async (issuer) => {
-      const { grant, fake } = discovering(json({ ...document(), issuer }));
-      expect(await failure(grant.request(undefined, context()))).toMatchObject({ code: 'issuer_mismatch', kind: 'configuration' });
-      expect(fake.requests).toHaveLength(1);
-    },
-  );
+  it.each([
+    'https://as.example/',
+    'https://AS.example',
+    'https://as.example:443',
+    'https://evil.example',
+    'https://login.example/{tenantid}/v2.0',
+    undefined,
+    5,
+  ])('refuses the document of another issuer, were it equal as a URL: %s [A27] [A28] [S11]', async (issuer) => {
+    const { grant, fake } = discovering(json({ ...document(), issuer }));
+    expect(await failure(grant.request(undefined, context()))).toMatchObject({ code: 'issuer_mismatch', kind: 'configuration' });
+    expect(fake.requests).toHaveLength(1);
+  });
 
   it('takes no templated issuer, which only a preset that validates the tenant could allow [A28]', async () => {
     const issuer = 'https://login.example/common/v2.0';
@@ -105,7 +118,12 @@ describe('discovery', () => {
 
   it('goes on for the others when the one that started it gives up [A27] [R25]', async () => {
     let answer: (response: Response) => void = () => undefined;
-    const { grant } = discovering(() => new Promise((resolve) => { answer = resolve; }));
+    const { grant } = discovering(
+      () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    );
     const first = new AbortController();
     const reason = new Error('gave up');
     const clock = standingClock();
@@ -127,7 +145,12 @@ describe('discovery', () => {
   it('keeps the document for 24 hours [A27]', async () => {
     const clock = standingClock();
     const { grant, discoveries } = discovering(json(document()));
-    for (const [at, requests] of [[0, 1], [24 * hour - 1, 1], [24 * hour, 2], [25 * hour, 2]] as const) {
+    for (const [at, requests] of [
+      [0, 1],
+      [24 * hour - 1, 1],
+      [24 * hour, 2],
+      [25 * hour, 2],
+    ] as const) {
       clock.time = 1_800_000_000_000 + at;
       await grant.request(undefined, context({ clock }));
       expect(discoveries()).toHaveLength(requests);
@@ -158,7 +181,8 @@ describe('discovery', () => {
 });
 
 describe('endpoints that discovery names', () => {
-  const tokenEndpoint = (token_endpoint: string, setup: Setup = {}) => discovering(json({ issuer: setup.issuer ?? 'https://as.example', token_endpoint }), setup);
+  const tokenEndpoint = (token_endpoint: string, setup: Setup = {}) =>
+    discovering(json({ issuer: setup.issuer ?? 'https://as.example', token_endpoint }), setup);
 
   it.each([
     'https://169.254.169.254/latest/meta-data',
@@ -200,14 +224,18 @@ describe('endpoints that discovery names', () => {
     expect(fake.requests).toHaveLength(1);
   });
 
-  it.each(['https://as.example:8443/token', 'https://oauth2.other.example/token', 'https://8.8.8.8/token', 'https://172.32.0.1/token', 'https://[2a00:1450::1]/token', 'https://10.example/token'])(
-    'goes to %s, on the same host or a public one [S10]',
-    async (endpoint) => {
-      const { grant, fake } = tokenEndpoint(endpoint);
-      await grant.request(undefined, context());
-      expect(fake.requests.at(-1)?.url).toBe(endpoint);
-    },
-  );
+  it.each([
+    'https://as.example:8443/token',
+    'https://oauth2.other.example/token',
+    'https://8.8.8.8/token',
+    'https://172.32.0.1/token',
+    'https://[2a00:1450::1]/token',
+    'https://10.example/token',
+  ])('goes to %s, on the same host or a public one [S10]', async (endpoint) => {
+    const { grant, fake } = tokenEndpoint(endpoint);
+    await grant.request(undefined, context());
+    expect(fake.requests.at(-1)?.url).toBe(endpoint);
+  });
 
   it('trusts the host of the configured issuer, also on a private network [S10]', async () => {
     for (const issuer of ['https://10.0.0.5', 'http://localhost:8080', 'https://[::1]:1']) {
@@ -233,7 +261,12 @@ describe('endpoints that discovery names', () => {
 
   it('does not hold metadata that the application itself gives to it [S10]', async () => {
     const fake = fakeServer(json(good));
-    const grant = clientCredentials({ server: { issuer: 'https://as.example', token_endpoint: 'https://10.0.0.5/token' }, clientId: 'svc', auth, fetch: fake.fetch });
+    const grant = clientCredentials({
+      server: { issuer: 'https://as.example', token_endpoint: 'https://10.0.0.5/token' },
+      clientId: 'svc',
+      auth,
+      fetch: fake.fetch,
+    });
     await expect(grant.request(undefined, context())).resolves.toMatchObject({ accessToken: 'at-1' });
   });
 });

@@ -29,7 +29,9 @@ const at = (origin: string) => ({ issuer: origin, token_endpoint: `${origin}/tok
 describe('the exchange with a real server', () => {
   it('gets a token over a socket [P1]', async () => {
     const origin = await listen((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify(good)));
-    await expect(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context())).resolves.toMatchObject({ accessToken: 'at-1' });
+    await expect(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context())).resolves.toMatchObject({
+      accessToken: 'at-1',
+    });
   });
 
   it.each([200, 400])('gives an endless body with status %i up within the cap and closes the socket [P22]', async (status) => {
@@ -57,12 +59,17 @@ describe('the exchange with a real server', () => {
     const bomb = gzipSync(`{"access_token":"${'x'.repeat(50_000_000)}"}`);
     expect(bomb.length).toBeLessThan(100_000);
     const origin = await listen((_request, response) => response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb));
-    expect(await failure(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context()))).toMatchObject({ code: 'invalid_response' });
+    expect(await failure(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context()))).toMatchObject({
+      code: 'invalid_response',
+    });
   });
 
   it('reads an answer of exactly 256 KiB and refuses one byte more [P22]', async () => {
     const body = (length: number) => JSON.stringify(good).padEnd(length, ' ');
-    for (const [length, isRead] of [[256 * 1024, true], [256 * 1024 + 1, false]] as const) {
+    for (const [length, isRead] of [
+      [256 * 1024, true],
+      [256 * 1024 + 1, false],
+    ] as const) {
       const origin = await listen((_request, response) => response.setHeader('content-type', 'application/json').end(body(length)));
       const answer = clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context());
       if (isRead) await expect(answer).resolves.toMatchObject({ accessToken: 'at-1' });
@@ -89,7 +96,9 @@ describe('the exchange with a real server', () => {
   it('takes the opaque redirect of browsers, and one that a fetch has already followed, as redirects too [P23] [L3]', async () => {
     for (const shape of [{ type: 'opaqueredirect', status: 0 }, { redirected: true }]) {
       const fake = fakeServer(() => new Proxy(json(good)(), { get: (target, name) => (name in shape ? Reflect.get(shape, name) : Reflect.get(target, name)) }));
-      expect(await failure(clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context()))).toMatchObject({ code: 'redirect_refused' });
+      expect(await failure(clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context()))).toMatchObject({
+        code: 'redirect_refused',
+      });
     }
   });
 
@@ -98,7 +107,9 @@ describe('the exchange with a real server', () => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
       response.write('{"access_', () => response.destroy());
     });
-    expect(await failure(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context()))).toMatchObject({ code: 'network_error' });
+    expect(await failure(clientCredentials({ server: at(origin), clientId: 'svc', auth }).request(undefined, context()))).toMatchObject({
+      code: 'network_error',
+    });
     const error = await failure(clientCredentials({ server: at('http://127.0.0.1:1'), clientId: 'svc', auth }).request(undefined, context()));
     expect(error).toMatchObject({ code: 'network_error', kind: 'transient' });
   });
@@ -134,12 +145,15 @@ describe('the exchange with a real server', () => {
           }),
         ),
     );
-    await expect(clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context({ signal: limit.signal }))).rejects.toBe(reason);
+    await expect(clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context({ signal: limit.signal }))).rejects.toBe(
+      reason,
+    );
     expect(cancelled).toBe(true);
   });
 
   it('reads what a fetch without streams answers, within the same cap [P22]', async () => {
-    const bare = (body: string) => () => new Proxy(json(good)(), { get: (_target, name) => (name === 'body' ? undefined : name === 'text' ? async () => body : Reflect.get(json(good)(), name)) });
+    const bare = (body: string) => () =>
+      new Proxy(json(good)(), { get: (_target, name) => (name === 'body' ? undefined : name === 'text' ? async () => body : Reflect.get(json(good)(), name)) });
     const send = (body: string) => clientCredentials({ server, clientId: 'svc', auth, fetch: fakeServer(bare(body)).fetch }).request(undefined, context());
     await expect(send(JSON.stringify(good))).resolves.toMatchObject({ accessToken: 'at-1' });
     expect(await failure(send(JSON.stringify(good).padEnd(300_000, ' ')))).toMatchObject({ code: 'invalid_response' });

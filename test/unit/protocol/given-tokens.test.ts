@@ -15,7 +15,12 @@ describe('a static token', () => {
     const clock = standingClock();
     const grant = staticToken({ accessToken: 'pat-1', expiresAt: clock.time + 1000, scope: 'a b' });
     expect(grant.renews).toBe('never');
-    expect(await grant.request(undefined, context({ clock }))).toMatchObject({ accessToken: 'pat-1', tokenType: 'Bearer', lifetimeMs: 1000, scope: ['a', 'b'] });
+    expect(await grant.request(undefined, context({ clock }))).toMatchObject({
+      accessToken: 'pat-1',
+      tokenType: 'Bearer',
+      lifetimeMs: 1000,
+      scope: ['a', 'b'],
+    });
     clock.time += 1000;
     expect(await failure(grant.request(undefined, context({ clock })))).toMatchObject({ code: 'static_token_expired', kind: 'terminal' });
   });
@@ -76,9 +81,12 @@ describe('a custom grant', () => {
     expect(await customGrant(fn).request(undefined, context())).not.toHaveProperty('refreshToken');
   });
 
-  it.each([undefined, null, 5, {}, { accessToken: '' }, { accessToken: 'a b' }, { accessToken: 'a\r\nb' }, { accessToken: 'a', tokenType: 'mac' }])('refuses the answer %j [P16] [P17]', async (answer) => {
-    expect(await failure(customGrant(async () => answer as CustomTokens).request(undefined, context()))).toMatchObject({ code: 'unacceptable_response' });
-  });
+  it.each([undefined, null, 5, {}, { accessToken: '' }, { accessToken: 'a b' }, { accessToken: 'a\r\nb' }, { accessToken: 'a', tokenType: 'mac' }])(
+    'refuses the answer %j [P16] [P17]',
+    async (answer) => {
+      expect(await failure(customGrant(async () => answer as CustomTokens).request(undefined, context()))).toMatchObject({ code: 'unacceptable_response' });
+    },
+  );
 
   it.each([
     [undefined, undefined],
@@ -110,7 +118,12 @@ describe('a custom grant', () => {
     const fn = async (): Promise<CustomTokens> => ({ accessToken: 'at' });
     expect(customGrant(fn, { id: 'mine' }).id).toBe('mine');
     expect(customGrant(fn).id).not.toBe(customGrant(fn).id);
-    for (const make of [() => customGrant('x' as unknown as typeof fn), () => customGrant(fn, { id: '' }), () => customGrant(fn, { renews: 'never' as 'regrant' }), () => customGrant(fn, { name: 'x' } as object)]) {
+    for (const make of [
+      () => customGrant('x' as unknown as typeof fn),
+      () => customGrant(fn, { id: '' }),
+      () => customGrant(fn, { renews: 'never' as 'regrant' }),
+      () => customGrant(fn, { name: 'x' } as object),
+    ]) {
       expect(thrown(make).code).toBe('invalid_option');
     }
   });

@@ -33,7 +33,9 @@ describe('oauth4webapi as it is', () => {
   });
 
   it('reports a challenge before the error of the body, and reads no error body outside 400 to 499 [L2]', async () => {
-    await expect(read(json({ error: 'invalid_client' }, 401, { 'www-authenticate': 'Basic realm="x"' })())).rejects.toBeInstanceOf(oauth.WWWAuthenticateChallengeError);
+    await expect(read(json({ error: 'invalid_client' }, 401, { 'www-authenticate': 'Basic realm="x"' })())).rejects.toBeInstanceOf(
+      oauth.WWWAuthenticateChallengeError,
+    );
     await expect(read(json({ error: 'invalid_client' }, 401)())).rejects.toMatchObject({ error: 'invalid_client' });
     await expect(read(json({ error: 'temporarily_unavailable' }, 500)())).rejects.not.toHaveProperty('error');
     await expect(read(json({ error: 'bad_verification_code' }, 200)())).rejects.not.toHaveProperty('error');
@@ -61,7 +63,14 @@ describe('oauth4webapi as it is', () => {
       },
     });
     const fake = fakeServer(json(good));
-    await oauth.genericTokenEndpointRequest(as, client, auth, 'client_credentials', {}, { [oauth.customFetch]: fake.fetch as (url: string, options: object) => Promise<Response> });
+    await oauth.genericTokenEndpointRequest(
+      as,
+      client,
+      auth,
+      'client_credentials',
+      {},
+      { [oauth.customFetch]: fake.fetch as (url: string, options: object) => Promise<Response> },
+    );
     const { header, payload } = seen[0] ?? { header: {}, payload: {} };
     expect(header).not.toHaveProperty('typ');
     expect(payload['aud']).toBe(server.issuer);
@@ -76,7 +85,14 @@ describe('oauth4webapi as it is', () => {
 
   it('escapes a hyphen in client_secret_basic, which servers that do not decode refuse [P6]', async () => {
     const fake = fakeServer(json(good));
-    await oauth.genericTokenEndpointRequest(as, { client_id: 'my-app' }, oauth.ClientSecretBasic('s'), 'client_credentials', {}, { [oauth.customFetch]: fake.fetch as (url: string, options: object) => Promise<Response> });
+    await oauth.genericTokenEndpointRequest(
+      as,
+      { client_id: 'my-app' },
+      oauth.ClientSecretBasic('s'),
+      'client_credentials',
+      {},
+      { [oauth.customFetch]: fake.fetch as (url: string, options: object) => Promise<Response> },
+    );
     expect(atob(fake.requests[0]?.headers.get('authorization')?.slice(6) ?? '')).toBe('my%2Dapp:s');
   });
 });

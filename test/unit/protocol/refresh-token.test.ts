@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/core/token-set.js';
 import { clientSecretPost } from '../../../src/protocol/client-auth.js';
 import { type RefreshTokenOptions, refreshToken } from '../../../src/protocol/refresh-token.js';
-import { context, failure, fakeServer, good, json, server, thrown } from './wire.js';
+import { type Answer, context, failure, fakeServer, good, json, server, thrown } from './wire.js';
 
-function grantOf(options: Partial<RefreshTokenOptions> = {}, ...answers: Parameters<typeof fakeServer>) {
+function grantOf(options: Partial<RefreshTokenOptions> = {}, ...answers: Answer[]) {
   const fake = fakeServer(...(answers.length > 0 ? answers : [json(good)]));
   return { fake, grant: refreshToken({ server, clientId: 'app', refreshToken: 'rt-0', fetch: fake.fetch, ...options }) };
 }
@@ -24,7 +24,14 @@ describe('the refresh token grant', () => {
   });
 
   it('answers with a new refresh token, with an equal one, and with none where the server names none [P21]', async () => {
-    const { grant } = grantOf({}, json({ ...good, refresh_token: 'rt-1' }), json({ ...good, refresh_token: 'rt-0' }), json(good), json({ ...good, refresh_token: null }), json({ ...good, refresh_token: '' }));
+    const { grant } = grantOf(
+      {},
+      json({ ...good, refresh_token: 'rt-1' }),
+      json({ ...good, refresh_token: 'rt-0' }),
+      json(good),
+      json({ ...good, refresh_token: null }),
+      json({ ...good, refresh_token: '' }),
+    );
     const answers = [];
     for (let turn = 0; turn < 5; turn++) answers.push(await grant.request(undefined, context()));
     expect(answers.map((tokens) => tokens.refreshToken)).toEqual(['rt-1', 'rt-0', undefined, undefined, undefined]);
@@ -58,7 +65,10 @@ describe('the refresh token grant', () => {
   });
 
   it('calls a refused refresh token a revoked grant [R9] [R10]', async () => {
-    expect(await failure(grantOf({}, json({ error: 'invalid_grant' }, 400)).grant.request(undefined, context()))).toMatchObject({ code: 'grant_revoked', kind: 'interaction' });
+    expect(await failure(grantOf({}, json({ error: 'invalid_grant' }, 400)).grant.request(undefined, context()))).toMatchObject({
+      code: 'grant_revoked',
+      kind: 'interaction',
+    });
   });
 
   it('has an identity that tells refresh tokens apart and gives none away [R1] [S6]', async () => {

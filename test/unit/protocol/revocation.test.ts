@@ -3,12 +3,12 @@ import type { TokenSet } from '../../../src/core/token-set.js';
 import { clientSecretBasic } from '../../../src/protocol/client-auth.js';
 import { clientCredentials } from '../../../src/protocol/client-credentials.js';
 import { refreshToken } from '../../../src/protocol/refresh-token.js';
-import { context, failure, fakeServer, issuer, json, server, standingClock, text } from './wire.js';
+import { type Answer, context, failure, fakeServer, issuer, json, server, standingClock, text } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');
 const tokens: TokenSet = { accessToken: 'at-canary', tokenType: 'Bearer', sentAt: 0, lifetimeMs: 1, scope: [], refreshToken: 'rt-canary' };
 
-function revoking(...answers: Parameters<typeof fakeServer>) {
+function revoking(...answers: Answer[]) {
   const fake = fakeServer(...answers);
   const grant = refreshToken({ server, clientId: 'app', auth, refreshToken: 'rt-0', fetch: fake.fetch });
   return { fake, revoke: (given = context()) => grant.revoke?.(tokens, given) ?? Promise.reject(new Error('no revoke')) };
@@ -37,7 +37,10 @@ describe('revocation', () => {
 
   it('does nothing where the server offers no revocation [G11]', async () => {
     const fake = fakeServer(text(''));
-    await clientCredentials({ server: { issuer, token_endpoint: 'https://as.example/token' }, clientId: 'app', auth, fetch: fake.fetch }).revoke?.(tokens, context());
+    await clientCredentials({ server: { issuer, token_endpoint: 'https://as.example/token' }, clientId: 'app', auth, fetch: fake.fetch }).revoke?.(
+      tokens,
+      context(),
+    );
     expect(fake.requests).toHaveLength(0);
   });
 

@@ -17,7 +17,9 @@ function refused(answer: () => Response | Promise<Response>, preset?: Preset): P
 }
 
 function refusedRefresh(answer: () => Response, preset?: Preset): Promise<TokenError> {
-  return failure(refreshToken({ server, clientId: 'svc', auth, fetch: fakeServer(answer).fetch, refreshToken: 'rt-initial', preset }).request(undefined, context()));
+  return failure(
+    refreshToken({ server, clientId: 'svc', auth, fetch: fakeServer(answer).fetch, refreshToken: 'rt-initial', preset }).request(undefined, context()),
+  );
 }
 
 describe('the taxonomy of failures', () => {
@@ -71,7 +73,8 @@ describe('the taxonomy of failures', () => {
   });
 
   it.each([429, 503])('stays transient on %i whatever the body says [R10]', async (status) => {
-    for (const word of ['invalid_grant', 'invalid_client', 'interaction_required']) expect((await refusedRefresh(json({ error: word }, status))).kind).toBe('transient');
+    for (const word of ['invalid_grant', 'invalid_client', 'interaction_required'])
+      expect((await refusedRefresh(json({ error: word }, status))).kind).toBe('transient');
   });
 
   it('believes an OAuth error on other 5xx, and calls an unknown word there a server error [R10]', async () => {
@@ -80,14 +83,18 @@ describe('the taxonomy of failures', () => {
   });
 
   it('reads the body of a 401 that carries a challenge as well, and an error of any content type [P25]', async () => {
-    expect(await refused(json({ error: 'invalid_client' }, 401, { 'www-authenticate': 'Basic realm="x", error="invalid_token"' }))).toMatchObject({ code: 'client_rejected' });
+    expect(await refused(json({ error: 'invalid_client' }, 401, { 'www-authenticate': 'Basic realm="x", error="invalid_token"' }))).toMatchObject({
+      code: 'client_rejected',
+    });
     expect(await refusedRefresh(text('{"error":"invalid_grant"}', 403))).toMatchObject({ code: 'grant_revoked' });
   });
 
   it('handles 200 with an error like the 400 that it should have been [P15]', async () => {
     const [ok, bad] = [await refused(json({ error: 'bad_verification_code' })), await refused(json({ error: 'bad_verification_code' }, 400))];
     expect([ok.code, ok.oauthError]).toEqual([bad.code, bad.oauthError]);
-    await expect(clientCredentials({ server, clientId: 'svc', auth, fetch: fakeServer(json({ ...good, error: '' })).fetch }).request(undefined, context())).resolves.toMatchObject({ accessToken: 'at-1' });
+    await expect(
+      clientCredentials({ server, clientId: 'svc', auth, fetch: fakeServer(json({ ...good, error: '' })).fetch }).request(undefined, context()),
+    ).resolves.toMatchObject({ accessToken: 'at-1' });
   });
 
   it('calls a refused grant that has no refresh token a wrong setting [R10]', async () => {
@@ -102,7 +109,14 @@ describe('the taxonomy of failures', () => {
 
   it("moves a provider's own codes between kinds by preset, the narrowest first [R13] [R10]", async () => {
     const preset: Preset = {
-      codeMap: { bad_refresh_token: 'grant_revoked', 'invalid_grant+basic_action': 'interaction_required', 50076: 'interaction_required', incorrect_client_credentials: 'client_rejected', flood: 'server_error', odd: 'request_rejected' },
+      codeMap: {
+        bad_refresh_token: 'grant_revoked',
+        'invalid_grant+basic_action': 'interaction_required',
+        50076: 'interaction_required',
+        incorrect_client_credentials: 'client_rejected',
+        flood: 'server_error',
+        odd: 'request_rejected',
+      },
     };
     const codeOf = async (body: object) => (await refusedRefresh(json(body, 400), preset)).code;
     expect(await codeOf({ error: 'bad_refresh_token' })).toBe('grant_revoked');
@@ -146,7 +160,9 @@ describe('the taxonomy of failures', () => {
   it('sends nothing when the attempt was over before it began [R20]', async () => {
     const fake = fakeServer(json(good));
     const reason = new Error('too late');
-    await expect(clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context({ signal: AbortSignal.abort(reason) }))).rejects.toBe(reason);
+    await expect(
+      clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch }).request(undefined, context({ signal: AbortSignal.abort(reason) })),
+    ).rejects.toBe(reason);
     expect(fake.requests).toHaveLength(0);
   });
 });
@@ -223,11 +239,26 @@ describe('what a failure shows', () => {
   it('hides every secret that was sent and every run that looks like a token, before it cuts [P26] [P27] [S6] [complaint 18]', async () => {
     const secret = 'can+ary/ %sec';
     const token = 'canary-refresh';
-    const echoes = [secret, encodeURIComponent(secret), new URLSearchParams({ s: secret }).toString(), btoa(`svc:${secret}`), token, 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnkifQ.canary', 'x'.repeat(195) + secret];
+    const echoes = [
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams({ s: secret }).toString(),
+      btoa(`svc:${secret}`),
+      token,
+      'eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnkifQ.canary',
+      'x'.repeat(195) + secret,
+    ];
     for (const way of [clientSecretBasic(secret), clientSecretBasic(secret, { encoding: 'raw' }), clientSecretPost(secret)]) {
       for (const echo of echoes) {
-        for (const answer of [text(`You sent: ${echo}`, 400), json({ error: 'invalid_request', error_description: `got ${echo}` }, 400), json({ error: echo }, 400), json({ message: echo }, 400)]) {
-          const error = await failure(refreshToken({ server, clientId: 'svc', auth: way, fetch: fakeServer(answer).fetch, refreshToken: token }).request(undefined, context()));
+        for (const answer of [
+          text(`You sent: ${echo}`, 400),
+          json({ error: 'invalid_request', error_description: `got ${echo}` }, 400),
+          json({ error: echo }, 400),
+          json({ message: echo }, 400),
+        ]) {
+          const error = await failure(
+            refreshToken({ server, clientId: 'svc', auth: way, fetch: fakeServer(answer).fetch, refreshToken: token }).request(undefined, context()),
+          );
           const shown = inspect(error, { depth: null, showHidden: true }) + JSON.stringify(error) + String(error) + String(error.stack);
           expect(shown).not.toMatch(/canary|can\+ary|can%2Bary|can\+|ary\/ %|eyJ/);
         }

@@ -2,11 +2,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth.js';
 import { type ClientCredentialsOptions, clientCredentials } from '../../../src/protocol/client-credentials.js';
 import { refreshToken } from '../../../src/protocol/refresh-token.js';
-import { context, failure, fakeServer, good, issuer, json, server, thrown } from './wire.js';
+import { type Answer, context, failure, fakeServer, good, issuer, json, server, thrown } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');
 
-function grantOf(options: Partial<ClientCredentialsOptions> = {}, ...answers: Parameters<typeof fakeServer>) {
+function grantOf(options: Partial<ClientCredentialsOptions> = {}, ...answers: Answer[]) {
   const fake = fakeServer(...(answers.length > 0 ? answers : [json(good)]));
   return { fake, grant: clientCredentials({ server, clientId: 'svc', auth, fetch: fake.fetch, ...options }) };
 }
@@ -38,7 +38,11 @@ describe('the token request', () => {
 
   it('sends a resource several times, the audience and free parameters once each [P31] [P1] [G1]', async () => {
     const details = JSON.stringify([{ type: 'payment' }]);
-    const { fake, grant } = grantOf({ resource: ['https://a.example/', 'https://b.example/'], audience: 'api', params: { tenant_id: 't1', authorization_details: details } });
+    const { fake, grant } = grantOf({
+      resource: ['https://a.example/', 'https://b.example/'],
+      audience: 'api',
+      params: { tenant_id: 't1', authorization_details: details },
+    });
     await grant.request(undefined, context());
     const body = fake.requests[0]?.body;
     expect(body?.getAll('resource')).toEqual(['https://a.example/', 'https://b.example/']);
@@ -50,21 +54,38 @@ describe('the token request', () => {
   it("takes a target's parameters over the grant's own, and the grant's for what the target leaves out [P31]", async () => {
     const { fake, grant } = grantOf({ scope: 'a', audience: 'api', params: { x: '1', y: '2' } });
     await grant.request(undefined, context({ target: { scope: ['b', 'c'], resource: 'https://r.example/', params: { y: '3' } } }));
-    expect(Object.fromEntries(fake.requests[0]?.body ?? [])).toEqual({ grant_type: 'client_credentials', scope: 'b c', audience: 'api', resource: 'https://r.example/', x: '1', y: '3' });
+    expect(Object.fromEntries(fake.requests[0]?.body ?? [])).toEqual({
+      grant_type: 'client_credentials',
+      scope: 'b c',
+      audience: 'api',
+      resource: 'https://r.example/',
+      x: '1',
+      y: '3',
+    });
   });
 
-  it.each(['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'code', 'code_verifier', 'refresh_token', 'redirect_uri', 'scope', 'resource', 'audience'])(
-    'refuses the free parameter %s, at construction and for a target before anything is sent [P32] [P1]',
-    async (name) => {
-      const params = { [name]: 'x' };
-      const error = thrown(() => grantOf({ params }));
-      expect(error.code).toBe('invalid_option');
-      expect(error.message).toContain(name);
-      const { fake, grant } = grantOf();
-      expect((await failure(grant.request(undefined, context({ target: { params } })))).code).toBe('invalid_option');
-      expect(fake.requests).toHaveLength(0);
-    },
-  );
+  it.each([
+    'grant_type',
+    'client_id',
+    'client_secret',
+    'client_assertion',
+    'client_assertion_type',
+    'code',
+    'code_verifier',
+    'refresh_token',
+    'redirect_uri',
+    'scope',
+    'resource',
+    'audience',
+  ])('refuses the free parameter %s, at construction and for a target before anything is sent [P32] [P1]', async (name) => {
+    const params = { [name]: 'x' };
+    const error = thrown(() => grantOf({ params }));
+    expect(error.code).toBe('invalid_option');
+    expect(error.message).toContain(name);
+    const { fake, grant } = grantOf();
+    expect((await failure(grant.request(undefined, context({ target: { params } })))).code).toBe('invalid_option');
+    expect(fake.requests).toHaveLength(0);
+  });
 
   it.each([{ x: '' }, { x: 5 }, { '': 'x' }, { 'a\nb': 'x' }, ['x'], 'x=1', null])('refuses the free parameters %j [P1]', (params) => {
     expect(thrown(() => grantOf({ params: params as Record<string, string> })).code).toBe('invalid_option');
@@ -137,7 +158,16 @@ describe('the token request', () => {
     const id = (options: Partial<ClientCredentialsOptions>) => grantOf(options).grant.id;
     const base = id({ scope: 'a b', resource: ['https://a.example/', 'https://b.example/'], params: { x: '1', y: '2' } });
     expect(id({ scope: ['b', 'a', 'b'], resource: ['https://b.example/', 'https://a.example/'], params: { y: '2', x: '1' } })).toBe(base);
-    const others = [{}, { scope: 'a' }, { scope: 'ab' }, { audience: 'a b' }, { resource: 'https://a.example/' }, { params: { x: '1' } }, { clientId: 'other' }, { server: { ...server, issuer: 'https://other.example' } }];
+    const others = [
+      {},
+      { scope: 'a' },
+      { scope: 'ab' },
+      { audience: 'a b' },
+      { resource: 'https://a.example/' },
+      { params: { x: '1' } },
+      { clientId: 'other' },
+      { server: { ...server, issuer: 'https://other.example' } },
+    ];
     expect(new Set([base, ...others.map(id)]).size).toBe(others.length + 1);
     expect(base).not.toContain('s3cret');
   });
@@ -170,6 +200,10 @@ describe('the token request', () => {
     ['a preset lifetime of 0', { preset: { expiresIn: { unknownLifetimeMs: 0 } } }, 'preset.expiresIn'],
     ['a preset code mapped to success', { preset: { codeMap: { x: 'ok' } } }, 'preset.codeMap'],
     ['a preset type mapped to mac', { preset: { tokenTypeMap: { bot: 'mac' } } }, 'preset.tokenTypeMap'],
+    ['a preset map that is a number', { preset: { codeMap: 5 } }, 'preset.codeMap'],
+    ['a preset list that is a word', { preset: { rawMembers: 'x' } }, 'preset.rawMembers'],
+    ['a preset switch that is a word', { preset: { expHint: 'false' } }, 'preset.expHint'],
+    ['an unknown member of a preset', { preset: { expiresIn: { zero: 'unknown' } } }, 'zero'],
     ['a preset origin that is a host', { preset: { endpointOrigins: ['a.example'] } }, 'preset.endpointOrigins'],
   ])('refuses %s at construction and names it [R13]', (_name, options, named) => {
     const error = thrown(() => grantOf(options as Partial<ClientCredentialsOptions>));

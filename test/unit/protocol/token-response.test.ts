@@ -38,7 +38,10 @@ describe('what counts as success', () => {
     ['200 with null', json(null)],
     ['200 with a string', json('x')],
     ['200 with truncated JSON', text('{"access_token":"at-1","tok', 200, { 'content-type': 'application/json' })],
-    ['200 with JSON nested 17 deep', text(`{"a":${'['.repeat(16)}${']'.repeat(16)},"access_token":"a","token_type":"Bearer"}`, 200, { 'content-type': 'application/json' })],
+    [
+      '200 with JSON nested 17 deep',
+      text(`{"a":${'['.repeat(16)}${']'.repeat(16)},"access_token":"a","token_type":"Bearer"}`, 200, { 'content-type': 'application/json' }),
+    ],
     ['200 with JSON nested 100000 deep', text(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 200, { 'content-type': 'application/json' })],
     ['403 with HTML', text('<h1>blocked</h1>', 403)],
   ])('takes %s as a transient accident [P14] [S12] [R10]', async (_name, answer) => {
@@ -77,11 +80,14 @@ describe('what counts as success', () => {
 });
 
 describe('the members of a token response', () => {
-  it.each(['', ' ', 'a b', 'a\r\nx: y', 'a\tb', 'é', 'a\u0000', 5, null, {}, ['a']])('refuses the access token %j and never shows it [P16] [S9]', async (accessToken) => {
-    const error = await failure(request(json({ ...good, access_token: accessToken })));
-    expect(error).toMatchObject({ code: 'unacceptable_response', kind: 'configuration' });
-    if (typeof accessToken === 'string' && accessToken.trim().length > 2) expect(error.message).not.toContain(accessToken);
-  });
+  it.each(['', ' ', 'a b', 'a\r\nx: y', 'a\tb', 'é', 'a\u0000', 5, null, {}, ['a']])(
+    'refuses the access token %j and never shows it [P16] [S9]',
+    async (accessToken) => {
+      const error = await failure(request(json({ ...good, access_token: accessToken })));
+      expect(error).toMatchObject({ code: 'unacceptable_response', kind: 'configuration' });
+      if (typeof accessToken === 'string' && accessToken.trim().length > 2) expect(error.message).not.toContain(accessToken);
+    },
+  );
 
   it('refuses an answer without an access token, and takes one with an exclamation mark [P14] [P16]', async () => {
     expect(await failure(request(json(without('access_token'))))).toMatchObject({ code: 'unacceptable_response' });
@@ -110,7 +116,9 @@ describe('the members of a token response', () => {
   it('lets a preset stand in for a missing or odd token type [P17]', async () => {
     expect(await failure(request(json(without('token_type'))))).toMatchObject({ code: 'unacceptable_response' });
     await expect(request(json(without('token_type')), { preset: { tokenTypeDefault: 'Bearer' } })).resolves.toMatchObject({ tokenType: 'Bearer' });
-    await expect(request(json({ ...good, token_type: 'BOT' }), { preset: { tokenTypeMap: { bot: 'Bearer' } } })).resolves.toMatchObject({ tokenType: 'Bearer' });
+    await expect(request(json({ ...good, token_type: 'BOT' }), { preset: { tokenTypeMap: { bot: 'Bearer' } } })).resolves.toMatchObject({
+      tokenType: 'Bearer',
+    });
   });
 
   it.each([
@@ -199,7 +207,8 @@ describe('the members of a token response', () => {
 
   it("goes by the token's own exp only where expires_in says nothing, and for a day at most [E12]", async () => {
     const nowSeconds = standingClock().time / 1000;
-    const lifetimeOf = async (claims: object, preset: Preset = {}) => (await request(json({ ...without('expires_in'), access_token: jwt(claims) }), { preset })).lifetimeMs;
+    const lifetimeOf = async (claims: object, preset: Preset = {}) =>
+      (await request(json({ ...without('expires_in'), access_token: jwt(claims) }), { preset })).lifetimeMs;
     expect(await lifetimeOf({ exp: nowSeconds + 600 })).toBe(600_000);
     expect(await lifetimeOf({ exp: nowSeconds + 30 * 86_400 })).toBe(86_400_000);
     expect(await lifetimeOf({ exp: nowSeconds - 600 })).toBe(0);
@@ -243,7 +252,13 @@ describe('the members of a token response', () => {
   });
 
   it('raises scope_narrowed when less is granted than was asked for, and not otherwise [P20]', async () => {
-    for (const [scope, narrowed] of [['a', true], ['', true], ['b a', false], ['a b c', false], [undefined, false]] as const) {
+    for (const [scope, narrowed] of [
+      ['a', true],
+      ['', true],
+      ['b a', false],
+      ['a b c', false],
+      [undefined, false],
+    ] as const) {
       const given = context({ target: { scope: 'a b' } });
       const tokens = await request(json({ ...good, scope }), { context: given });
       expect(given.events).toEqual(narrowed ? [{ type: 'scope_narrowed', requested: ['a', 'b'], granted: tokens.scope }] : []);

@@ -17,13 +17,21 @@ export interface FakeServer {
   readonly requests: Recorded[];
 }
 
+/** How the fake server answers one request. */
+export type Answer = (request: Recorded) => Response | Promise<Response>;
+
 /** A fetch that records what it is given and answers in turn; the last answer repeats. */
-export function fakeServer(...answers: readonly ((request: Recorded) => Response | Promise<Response>)[]): FakeServer {
+export function fakeServer(...answers: Answer[]): FakeServer {
   const requests: Recorded[] = [];
   return {
     requests,
     fetch: async (input, init = {}) => {
-      const request = { url: String(input), init, headers: new Headers(init.headers), body: new URLSearchParams(typeof init.body === 'string' || init.body instanceof URLSearchParams ? init.body : '') };
+      const request = {
+        url: String(input),
+        init,
+        headers: new Headers(init.headers),
+        body: new URLSearchParams(typeof init.body === 'string' || init.body instanceof URLSearchParams ? init.body : ''),
+      };
       requests.push(request);
       const answer = answers[Math.min(requests.length, answers.length) - 1];
       if (answer === undefined) throw new Error('no answer is planned');
@@ -74,7 +82,13 @@ export interface TestContext extends GrantContext {
 
 export function context(given: { target?: TokenTarget; clock?: TestClock; signal?: AbortSignal } = {}): TestContext {
   const events: TokenEvent[] = [];
-  return { target: given.target ?? {}, clock: given.clock ?? standingClock(), signal: given.signal ?? new AbortController().signal, events, report: (event) => events.push(event) };
+  return {
+    target: given.target ?? {},
+    clock: given.clock ?? standingClock(),
+    signal: given.signal ?? new AbortController().signal,
+    events,
+    report: (event) => events.push(event),
+  };
 }
 
 /** The TokenError that a promise rejects with. */
