@@ -16,12 +16,18 @@ export function authenticateClient(request: RecordedRequest, knobs: ServerKnobs,
   const basic = basicCredentials(request.headers.get('authorization'), knobs.basicDecoding);
   const bodySecret = request.params.get('client_secret');
   const bodyId = request.params.get('client_id');
-  if (basic !== undefined && bodySecret !== null && knobs.rejectDoubleAuthentication) return { error: 'invalid_request', description: 'two client authentications' };
+  if (basic !== undefined && bodySecret !== null && knobs.rejectDoubleAuthentication)
+    return { error: 'invalid_request', description: 'two client authentications' };
   if (basic === 'malformed' || knobs.rejectClients) return { error: 'invalid_client' };
   const given: Credentials | undefined =
     basic ??
-    (bodyId === null ? undefined : bodySecret === null ? { method: 'none', clientId: bodyId, secret: '' } : { method: 'client_secret_post', clientId: bodyId, secret: bodySecret });
-  if (given === undefined || !knobs.authMethods.includes(given.method)) return { error: 'invalid_client', description: 'no client authentication of a kind that is taken' };
+    (bodyId === null
+      ? undefined
+      : bodySecret === null
+        ? { method: 'none', clientId: bodyId, secret: '' }
+        : { method: 'client_secret_post', clientId: bodyId, secret: bodySecret });
+  if (given === undefined || !knobs.authMethods.includes(given.method))
+    return { error: 'invalid_client', description: 'no client authentication of a kind that is taken' };
   if (clients !== undefined && clients.get(given.clientId) !== given.secret) return { error: 'invalid_client', description: 'unknown client or wrong secret' };
   return { clientId: given.clientId };
 }

@@ -13,7 +13,13 @@ const chunkBytes = 64 * 1024;
 const oversizeBytes = 4 * 1024 * 1024;
 
 /** The body of an answer in the way that the knobs have it arrive. */
-export function deliveredBody(text: string, knobs: ServerKnobs, clock: Clock, signal: AbortSignal | undefined, counts: DeliveryCounts): string | ReadableStream<Uint8Array> {
+export function deliveredBody(
+  text: string,
+  knobs: ServerKnobs,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  counts: DeliveryCounts,
+): string | ReadableStream<Uint8Array> {
   if (knobs.delivery === 'whole') return text;
   const bytes = new TextEncoder().encode(text);
   const chunks = chunksOf(bytes, knobs.delivery);

@@ -4,7 +4,8 @@ import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
 import { discoveryEndpoint, serverPaths } from './discovery-endpoint.js';
-import { type FakeGrant, standardGrants } from './fake-grant.js';
+import { standardGrants } from './fake-grant.js';
+import type { FakeAuthorizationServer, FakeAuthorizationServerOptions } from './fake-server-api.js';
 import { followRedirects } from './follow-redirects.js';
 import { protectedResource } from './protected-resource.js';
 import { type Endpoint, type RecordedRequest, recordRequest } from './recorded-request.js';
@@ -13,81 +14,6 @@ import { checkKnobs, defaultKnobs, type ServerKnobs } from './server-knobs.js';
 import { issueAccessToken, revocationEndpoint, tokenEndpoint } from './token-endpoint.js';
 import { TokenRegistry } from './token-registry.js';
 import type { VirtualClock } from './virtual-clock.js';
-
-export interface FakeAuthorizationServerOptions {
-  /** @default 'https://as.test' */
-  readonly issuer?: string | undefined;
-  /** Origins of the protected API. @default ['https://api.test'] */
-  readonly apiOrigins?: readonly string[] | undefined;
-  /** Where the token endpoint's redirects go. Every origin that is none of the server's is recorded like it, as `trap`. @default 'https://trap.test' */
-  readonly trapOrigin?: string | undefined;
-  /** A virtual clock gives the server its `outsideNow()`. @default the system's clock */
-  readonly clock?: Clock | VirtualClock | undefined;
-  /** Client ids and their secrets (an empty one for a public client). @default every client with every secret */
-  readonly clients?: Readonly<Record<string, string>> | undefined;
-  /** Further grants, or other ones, by `grant_type`. */
-  readonly grants?: Readonly<Record<string, FakeGrant>> | undefined;
-  /** How the server departs from the book. */
-  readonly knobs?: Partial<ServerKnobs> | undefined;
-  /** A number in [0, 1) for what is drawn. @default cryptographic randomness */
-  readonly random?: (() => number) | undefined;
-}
-
-/** An authorization server and an API in memory, reached through {@link FakeAuthorizationServer.fetch} alone. */
-export interface FakeAuthorizationServer {
-  readonly issuer: string;
-  /** Where its endpoints are, for the `server` option of clients that do without discovery. */
-  readonly metadata: FakeServerMetadata;
-  /** Give this wherever a `fetch` is asked for. It heeds the abort signal and the redirect mode as the real one does. */
-  readonly fetch: typeof fetch;
-  readonly knobs: ServerKnobs;
-  /** Turns some knobs, for requests that begin from now on. */
-  set(changes: Partial<ServerKnobs>): void;
-  /** Turns some knobs for the next `count` requests to one endpoint. Calls add up, first come first served. */
-  forNext(count: number, changes: Partial<ServerKnobs>, endpoint?: Endpoint): void;
-  /** Every request so far, in the order of their arrival. */
-  readonly requests: readonly RecordedRequest[];
-  requestsTo(endpoint: Endpoint): readonly RecordedRequest[];
-  /** How many requests the token endpoint got. */
-  readonly tokenRequests: number;
-  readonly stats: ServerStats;
-  /** Forgets the requests recorded so far; tokens and knobs stay. */
-  clearRequests(): void;
-  /** The refresh token of a new sign-in. */
-  issueRefreshToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
-  /** An access token that no request asked for. */
-  issueAccessToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
-  /** The API refuses this access token from now on; false when it never was issued. */
-  revokeAccessToken(value: string): boolean;
-  revokeAllAccessTokens(): void;
-  /** Ends the grant of a refresh or access token, with all that came from it; false when there is none. */
-  revokeGrant(value: string): boolean;
-  /** Whether this refresh token would be taken, grace apart. */
-  isLiveRefreshToken(value: string): boolean;
-  /** Gives a client another secret. */
-  setSecret(clientId: string, secret: string): void;
-}
-
-export interface FakeServerMetadata {
-  readonly issuer: string;
-  readonly token_endpoint: string;
-  readonly revocation_endpoint: string | undefined;
-  readonly token_endpoint_auth_methods_supported: readonly string[];
-  readonly [member: string]: unknown;
-}
-
-export interface ServerStats {
-  /** Access tokens that were issued, delivered or not. */
-  readonly issued: number;
-  /** Spent refresh tokens that came back outside their grace. */
-  readonly reuses: number;
-  /** The most requests with one and the same refresh token that were in flight at a time. */
-  readonly parallelRefreshes: number;
-  /** Bytes that clients took of streamed bodies. */
-  readonly streamedBytes: number;
-  /** Streamed bodies that clients gave up. */
-  readonly cancelledBodies: number;
-}
 
 function isVirtual(clock: Clock): clock is VirtualClock {
   return 'outsideNow' in clock;
@@ -189,7 +115,11 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     signal?.throwIfAborted();
     // Without the signal: a request of its own for each of thousands of calls would hang on it.
     const request = new Request(input, { ...init, signal: null });
-    const answered = followRedirects(request, (hop) => send(hop, signal), () => knobs);
+    const answered = followRedirects(
+      request,
+      (hop) => send(hop, signal),
+      () => knobs,
+    );
     answered.catch(() => undefined);
     return abortable(answered, signal);
   };
@@ -197,7 +127,12 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
   return {
     issuer,
     get metadata() {
-      return { issuer, token_endpoint: paths.token, revocation_endpoint: knobs.revocation ? paths.revocation : undefined, token_endpoint_auth_methods_supported: knobs.authMethods };
+      return {
+        issuer,
+        token_endpoint: paths.token,
+        revocation_endpoint: knobs.revocation ? paths.revocation : undefined,
+        token_endpoint_auth_methods_supported: knobs.authMethods,
+      };
     },
     fetch: fakeFetch,
     knobs,
@@ -213,7 +148,13 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
       return requests.reduce((count, request) => count + (request.endpoint === 'token' ? 1 : 0), 0);
     },
     get stats() {
-      return { issued: registry.issued, reuses: registry.reuses, parallelRefreshes, streamedBytes: context.deliveries.bytes, cancelledBodies: context.deliveries.cancelled };
+      return {
+        issued: registry.issued,
+        reuses: registry.reuses,
+        parallelRefreshes,
+        streamedBytes: context.deliveries.bytes,
+        cancelledBodies: context.deliveries.cancelled,
+      };
     },
     clearRequests() {
       requests.length = 0;

@@ -8,5 +8,8 @@ export function fakeJwt(claims: Readonly<Record<string, unknown>>): string {
 
 function encode(part: unknown): string {
   const bytes = new TextEncoder().encode(JSON.stringify(part));
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 }

@@ -16,13 +16,18 @@ const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 const longestChain = 20;
 
 /** Treats redirects as the Fetch standard does (§4.4), with the request's own `redirect` mode. */
-export async function followRedirects(first: Request, send: (request: Request) => Promise<{ hop: Hop; response: Response }>, rules: () => RedirectRules): Promise<Response> {
+export async function followRedirects(
+  first: Request,
+  send: (request: Request) => Promise<{ hop: Hop; response: Response }>,
+  rules: () => RedirectRules,
+): Promise<Response> {
   const { redirect } = first;
   let request = first;
   for (let hops = 0; hops <= longestChain; hops++) {
     const { hop, response } = await send(request);
     const location = redirectStatuses.includes(response.status) ? response.headers.get('location') : null;
-    if (location === null || redirect === 'manual') return location !== null && rules().opaqueRedirects ? opaqueRedirect(request.url) : placed(response, request.url, hops > 0);
+    if (location === null || redirect === 'manual')
+      return location !== null && rules().opaqueRedirects ? opaqueRedirect(request.url) : placed(response, request.url, hops > 0);
     if (redirect === 'error') throw connectionLost();
     request = nextRequest(hop, new URL(location, request.url), response.status, rules());
   }

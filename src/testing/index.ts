@@ -1,7 +1,8 @@
 export type { ChallengeForm } from './challenge-forms.js';
 export type { ContractCase, ContractOptions } from './contract-case.js';
-export { type FakeAuthorizationServer, type FakeAuthorizationServerOptions, fakeAuthorizationServer, type FakeServerMetadata, type ServerStats } from './fake-authorization-server.js';
+export { fakeAuthorizationServer } from './fake-authorization-server.js';
 export type { FakeGrant, FakeGrantRequest, FakeGrantResult, FakeGrantSuccess, OAuthFault } from './fake-grant.js';
+export type { FakeAuthorizationServer, FakeAuthorizationServerOptions, FakeServerMetadata, ServerStats } from './fake-server-api.js';
 export { lockContract, type MakeLock } from './lock-contract.js';
 export type { Endpoint, RecordedRequest } from './recorded-request.js';
 export type { Latency, RawAnswer, ServerKnobs } from './server-knobs.js';

@@ -1,20 +1,11 @@
 import type { Lock } from '../core/lock.js';
 import { randomId } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
-import { assert, assertEqual, assertLockTimeout, type ContractCase, type ContractOptions, type ContractTools, contractTools, rejection } from './contract-case.js';
+import { assert, assertEqual, assertLockTimeout, type ContractCase, type ContractOptions, contractTools, rejection } from './contract-case.js';
+import { assertFree, enter, hold, type LockCase, quiet } from './lock-case.js';
 
 /** Makes the lock under test. Called anew for each case; instances of a shared lock exclude each other. */
 export type MakeLock = () => Lock | Promise<Lock>;
-
-interface LockCaseContext extends ContractTools {
-  readonly lock: Lock;
-  /** Another instance where the lock is shared, else the lock itself. */
-  readonly other: Lock;
-  /** A name that nobody used before. */
-  readonly name: string;
-}
-
-type LockCase = (context: LockCaseContext) => Promise<void>;
 
 /** What every {@link Lock} promises, as test cases. The order in which waiters get it is up to the lock. */
 export function lockContract(makeLock: MakeLock, options: ContractOptions = {}): readonly ContractCase[] {
@@ -30,57 +21,23 @@ export function lockContract(makeLock: MakeLock, options: ContractOptions = {}):
   }));
 }
 
-// A case that has failed does not wait for its other runs: their rejections are nobody's.
-function quiet(lock: Lock): Lock {
-  return {
-    shared: lock.shared,
-    run(name, task, options) {
-      const running = lock.run(name, task, options);
-      running.catch(() => undefined);
-      return running;
-    },
-  };
-}
-
-interface Holder {
-  readonly held: AbortSignal;
-  /** Ends the task; settles when the lock has told so. */
-  free(): Promise<void>;
-}
-
-/** Takes the lock, and keeps it until told otherwise. */
-async function hold({ lock, within }: Pick<LockCaseContext, 'lock' | 'within'>, name: string): Promise<Holder> {
-  const begun = Promise.withResolvers<AbortSignal>();
-  const end = Promise.withResolvers<void>();
-  const task = lock.run(name, (held) => (begun.resolve(held), end.promise), { waitMs: 5_000 });
-  task.catch(begun.reject);
-  const held = await within(begun.promise, 'taking a free lock');
-  return {
-    held,
-    free() {
-      end.resolve();
-      return within(task, 'freeing the lock');
-    },
-  };
-}
-
-async function assertFree({ lock, within }: Pick<LockCaseContext, 'lock' | 'within'>, name: string): Promise<void> {
-  assertEqual(await within(lock.run(name, async () => 'in', { waitMs: 1_000 }), 'taking the lock afterwards'), 'in', 'the lock afterwards');
-}
-
 const lockCases: Readonly<Record<string, LockCase>> = {
   'runs one task at a time per name, and every one of them once': async ({ lock, other, name, within }) => {
     let inside = 0;
     let most = 0;
     const ran = new Set<number>();
     const tasks = Array.from({ length: 20 }, (_, index) =>
-      (index % 2 === 0 ? lock : other).run(name, async () => {
-        most = Math.max(most, ++inside);
-        for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-        assert(!ran.has(index), 'a task ran twice');
-        ran.add(index);
-        inside--;
-      }, { waitMs: 60_000 }),
+      (index % 2 === 0 ? lock : other).run(
+        name,
+        async () => {
+          most = Math.max(most, ++inside);
+          for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+          assert(!ran.has(index), 'a task ran twice');
+          ran.add(index);
+          inside--;
+        },
+        { waitMs: 60_000 },
+      ),
     );
     await within(Promise.all(tasks), '20 tasks');
     assertEqual(most, 1, 'tasks at a time');
@@ -89,7 +46,14 @@ const lockCases: Readonly<Record<string, LockCase>> = {
 
   'settles as the task does, and is free again after a failure': async (context) => {
     const { lock, name, within } = context;
-    assertEqual(await within(lock.run(name, async () => 42, { waitMs: 0 }), 'a task'), 42, 'the result of the task');
+    assertEqual(
+      await within(
+        lock.run(name, async () => 42, { waitMs: 0 }),
+        'a task',
+      ),
+      42,
+      'the result of the task',
+    );
     const failure = new Error('a task of the contract fails');
     const failed = lock.run(name, () => Promise.reject(failure), { waitMs: 1_000 });
     assertEqual(await within(rejection(failed, 'a task that rejects'), 'a task that rejects'), failure, 'the reason');
@@ -99,9 +63,13 @@ const lockCases: Readonly<Record<string, LockCase>> = {
   'is free again after a task that throws before its first await': async (context) => {
     const { lock, name, within } = context;
     const failure = new Error('a task of the contract throws');
-    const failed = lock.run(name, () => {
-      throw failure;
-    }, { waitMs: 1_000 });
+    const failed = lock.run(
+      name,
+      () => {
+        throw failure;
+      },
+      { waitMs: 1_000 },
+    );
     assertEqual(await within(rejection(failed, 'a task that throws'), 'a task that throws'), failure, 'the reason');
     await assertFree(context, name);
   },
@@ -110,9 +78,13 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     const { other, name, within } = context;
     const holder = await hold(context, name);
     let ran = false;
-    const refused = other.run(name, async () => {
-      ran = true;
-    }, { waitMs: 0 });
+    const refused = other.run(
+      name,
+      async () => {
+        ran = true;
+      },
+      { waitMs: 0 },
+    );
     await within(assertLockTimeout(refused, 'run() with waitMs 0'), 'run() with waitMs 0');
     await holder.free();
     assertEqual(ran, false, 'the refused task ran');
@@ -124,9 +96,13 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     let ran = false;
     let settled = false;
     const startedMs = systemClock.monotonicMs();
-    const refused = other.run(name, async () => {
-      ran = true;
-    }, { waitMs: 200 });
+    const refused = other.run(
+      name,
+      async () => {
+        ran = true;
+      },
+      { waitMs: 200 },
+    );
     refused.then(
       () => {
         settled = true;
@@ -158,8 +134,8 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     const holder = await hold(context, name);
     const stop = new AbortController();
     const ran: string[] = [];
-    const enter = (who: string, signal?: AbortSignal): Promise<number> => other.run(name, async () => ran.push(who), { waitMs: 60_000, signal });
-    const [before, aborted, after] = [enter('before'), enter('aborted', stop.signal), enter('after')];
+    const join = (who: string, signal?: AbortSignal): Promise<number> => other.run(name, async () => ran.push(who), { waitMs: 60_000, signal });
+    const [before, aborted, after] = [join('before'), join('aborted', stop.signal), join('after')];
     const reason = new Error('the contract aborts');
     const rejected = rejection(aborted, 'the aborted wait');
     stop.abort(reason);
@@ -174,9 +150,13 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     const { lock, name, within } = context;
     let ran = false;
     const reason = new Error('the contract aborted');
-    const refused = lock.run(name, async () => {
-      ran = true;
-    }, { waitMs: 1_000, signal: AbortSignal.abort(reason) });
+    const refused = lock.run(
+      name,
+      async () => {
+        ran = true;
+      },
+      { waitMs: 1_000, signal: AbortSignal.abort(reason) },
+    );
     assertEqual(await within(rejection(refused, 'run() with an aborted signal'), 'run() with an aborted signal'), reason, 'the reason');
     assertEqual(ran, false, 'the task ran');
     await assertFree(context, name);
@@ -187,10 +167,16 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     const stop = new AbortController();
     const begun = Promise.withResolvers<AbortSignal>();
     const end = Promise.withResolvers<string>();
-    const running = lock.run(name, (held) => (begun.resolve(held), end.promise), { waitMs: 1_000, signal: stop.signal });
+    const running = lock.run(name, enter(begun, end), { waitMs: 1_000, signal: stop.signal });
     const held = await within(begun.promise, 'taking a free lock');
     stop.abort(new Error('the contract aborts'));
-    await within(assertLockTimeout(other.run(name, async () => undefined, { waitMs: 0 }), 'run() beside the task'), 'run() beside the task');
+    await within(
+      assertLockTimeout(
+        other.run(name, async () => undefined, { waitMs: 0 }),
+        'run() beside the task',
+      ),
+      'run() beside the task',
+    );
     assertEqual(held.aborted, false, 'the held signal aborted with the signal of the wait');
     end.resolve('done');
     assertEqual(await within(running, 'the task'), 'done', 'the result of the task');
@@ -200,7 +186,14 @@ const lockCases: Readonly<Record<string, LockCase>> = {
     const { other, name, within } = context;
     const holder = await hold(context, name);
     for (const odd of ['x', ' ', '*', '/', 'é', '🔑']) {
-      assertEqual(await within(other.run(`${name}${odd}`, async () => odd, { waitMs: 0 }), 'another name'), odd, 'the task of another name');
+      assertEqual(
+        await within(
+          other.run(`${name}${odd}`, async () => odd, { waitMs: 0 }),
+          'another name',
+        ),
+        odd,
+        'the task of another name',
+      );
     }
     await holder.free();
   },
@@ -208,13 +201,27 @@ const lockCases: Readonly<Record<string, LockCase>> = {
   'takes names that every object has for ordinary names': async (context) => {
     for (const name of ['__proto__', 'constructor', 'toString']) {
       const holder = await hold(context, name);
-      await context.within(assertLockTimeout(context.other.run(name, async () => undefined, { waitMs: 0 }), `run('${name}')`), `run('${name}')`);
+      await context.within(
+        assertLockTimeout(
+          context.other.run(name, async () => undefined, { waitMs: 0 }),
+          `run('${name}')`,
+        ),
+        `run('${name}')`,
+      );
       await holder.free();
     }
   },
 
   'does not let its holder in a second time': async ({ lock, name, within }) => {
-    const nested = lock.run(name, () => assertLockTimeout(lock.run(name, async () => undefined, { waitMs: 0 }), 'run() within run()'), { waitMs: 1_000 });
+    const nested = lock.run(
+      name,
+      () =>
+        assertLockTimeout(
+          lock.run(name, async () => undefined, { waitMs: 0 }),
+          'run() within run()',
+        ),
+      { waitMs: 1_000 },
+    );
     await within(nested, 'run() within run()');
   },
 

@@ -10,8 +10,11 @@ const routes: Readonly<Record<string, Route>> = {
   '/always-401': (_request, exchange) => challenged(exchange),
   '/insufficient-scope': (_request, exchange) => forbidden(exchange, 'admin'),
   '/step-up': (_request, exchange) =>
-    challenged(exchange, ['Bearer error="insufficient_user_authentication", error_description="A recent sign-in is needed", acr_values="urn:mfa", max_age="60"']),
-  '/claims': (_request, exchange) => challenged(exchange, [`Bearer realm="", error="insufficient_claims", claims="${btoa('{"access_token":{"acrs":{"essential":true,"value":"c1"}}}')}"`]),
+    challenged(exchange, [
+      'Bearer error="insufficient_user_authentication", error_description="A recent sign-in is needed", acr_values="urn:mfa", max_age="60"',
+    ]),
+  '/claims': (_request, exchange) =>
+    challenged(exchange, [`Bearer realm="", error="insufficient_claims", claims="${btoa('{"access_token":{"acrs":{"essential":true,"value":"c1"}}}')}"`]),
   '/echo': (request, exchange) => {
     const response = respond(exchange, { status: 200 });
     const headers = new Headers(response.headers);

@@ -22,5 +22,15 @@ export async function recordRequest(request: Request, endpoint: Endpoint, at: nu
   const bytes = request.body === null ? new Uint8Array() : new Uint8Array(await request.arrayBuffer());
   const body = new TextDecoder().decode(bytes);
   const isForm = request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded') === true;
-  return { endpoint, at, url: request.url, method: request.method, headers: request.headers, body, bytes, params: new URLSearchParams(isForm ? body : ''), request };
+  return {
+    endpoint,
+    at,
+    url: request.url,
+    method: request.method,
+    headers: request.headers,
+    body,
+    bytes,
+    params: new URLSearchParams(isForm ? body : ''),
+    request,
+  };
 }

@@ -72,7 +72,21 @@ export interface ServerKnobs {
 
   // Shape
   /** What is wrong with a successful answer. The tokens in it are committed all the same. */
-  shape: 'json' | 'form' | 'wrongContentType' | 'noContentType' | 'bom' | 'html' | 'empty' | 'truncated' | 'array' | 'null' | 'proto' | 'deep' | 'camelCase' | 'nested';
+  shape:
+    | 'json'
+    | 'form'
+    | 'wrongContentType'
+    | 'noContentType'
+    | 'bom'
+    | 'html'
+    | 'empty'
+    | 'truncated'
+    | 'array'
+    | 'null'
+    | 'proto'
+    | 'deep'
+    | 'camelCase'
+    | 'nested';
   /** Status of a successful answer. */
   successStatus: number;
   /** What is wrong with the access token. `same` returns the one before it. */

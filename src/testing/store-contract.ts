@@ -1,19 +1,11 @@
 import { randomId } from '../core/random.js';
-import type { StoreWrite, TokenStore } from '../core/token-store.js';
-import { assert, assertEqual, type ContractCase, type ContractOptions, type ContractTools, contractTools } from './contract-case.js';
+import type { TokenStore } from '../core/token-store.js';
+import { assertEqual, type ContractCase, type ContractOptions, contractTools } from './contract-case.js';
+import { optionalStoreCases } from './optional-store-cases.js';
+import { assertStored, over, put, type StoreCase } from './store-case.js';
 
 /** Makes the store under test. Called anew for each case; instances of a shared store see the same data. */
 export type MakeStore = () => TokenStore | Promise<TokenStore>;
-
-interface StoreCaseContext extends ContractTools {
-  readonly store: TokenStore;
-  /** Another instance over the same data where the store is shared, else the store itself. */
-  readonly other: TokenStore;
-  /** A key that nobody used before. */
-  readonly key: string;
-}
-
-type StoreCase = (context: StoreCaseContext) => Promise<void>;
 
 /**
  * What every {@link TokenStore} promises, as test cases. What a store does not offer (`ageMs`, `subscribe`, `lock`) is
@@ -21,7 +13,7 @@ type StoreCase = (context: StoreCaseContext) => Promise<void>;
  */
 export function storeContract(makeStore: MakeStore, options: ContractOptions = {}): readonly ContractCase[] {
   const tools = contractTools(options);
-  return Object.entries(storeCases).map(([name, run]) => ({
+  return Object.entries({ ...storeCases, ...optionalStoreCases }).map(([name, run]) => ({
     name,
     async run() {
       const store = await makeStore();
@@ -29,23 +21,6 @@ export function storeContract(makeStore: MakeStore, options: ContractOptions = {
       await run({ ...tools, store, other, key: `contract:${randomId()}` });
     },
   }));
-}
-
-/** A write over `expected`, under a version of its own. */
-function over(expected: string | undefined): StoreWrite {
-  return { expected, next: randomId() };
-}
-
-async function put(store: TokenStore, key: string, value: string, expected?: string): Promise<string> {
-  const write = over(expected);
-  assertEqual(await store.set(key, value, write), true, 'set() over the current version');
-  return write.next;
-}
-
-async function assertStored(store: TokenStore, key: string, value: string, version: string): Promise<void> {
-  const stored = await store.get(key);
-  assertEqual(stored?.value, value, 'the stored value');
-  assertEqual(stored?.version, version, 'the stored version');
 }
 
 const storeCases: Readonly<Record<string, StoreCase>> = {
@@ -142,7 +117,26 @@ const storeCases: Readonly<Record<string, StoreCase>> = {
   },
 
   'keeps odd keys apart': async ({ store, key }) => {
-    const keys = ['A', 'a', 'a ', ' a', 'a/b', 'a:b', 'a*', 'a%', 'a_', "a'b", 'a"b', 'a\\b', 'é', 'e\u0301', '🔑', '..', `${'x'.repeat(500)}1`, `${'x'.repeat(500)}2`].map((odd) => `${key}${odd}`);
+    const keys = [
+      'A',
+      'a',
+      'a ',
+      ' a',
+      'a/b',
+      'a:b',
+      'a*',
+      'a%',
+      'a_',
+      "a'b",
+      'a"b',
+      'a\\b',
+      'é',
+      'e\u0301',
+      '🔑',
+      '..',
+      `${'x'.repeat(500)}1`,
+      `${'x'.repeat(500)}2`,
+    ].map((odd) => `${key}${odd}`);
     const versions = new Map<string, string>();
     for (const odd of keys) versions.set(odd, await put(store, odd, odd));
     for (const [odd, version] of versions) await assertStored(store, odd, odd, version);
@@ -171,85 +165,5 @@ const storeCases: Readonly<Record<string, StoreCase>> = {
     const write = { ...over(undefined), index: { accountId: 'account', state: 'active', dueAt: 1_700_000_000_000 } };
     assertEqual(await store.set(key, 'value', write), true, 'set() with an index');
     await assertStored(store, key, 'value', write.next);
-  },
-
-  'grows older with time, and young again with each write': async ({ store, key, pass }) => {
-    const first = await put(store, key, 'first');
-    const ageMs = async (): Promise<number | undefined> => (await store.get(key))?.ageMs;
-    const young = await ageMs();
-    if (young === undefined) return;
-    assert(Number.isFinite(young) && young >= 0, `ageMs right after the write: expected a number from 0, got ${young}`);
-    await pass(200);
-    const old = (await ageMs()) ?? Number.NaN;
-    // Clocks may be coarse, and servers round.
-    assert(old - young >= 150, `ageMs 200 ms later: expected some ${young + 200}, got ${old}`);
-    assert(((await ageMs()) ?? Number.NaN) >= old, 'ageMs went back between two reads');
-    await put(store, key, 'second', first);
-    assert(((await ageMs()) ?? Number.NaN) < old, 'ageMs did not begin again with the second write');
-  },
-
-  'calls listeners back when their key is written and when it is removed': async ({ store, other, key, until }) => {
-    let calls = 0;
-    const undo = store.subscribe?.(key, () => {
-      calls++;
-    });
-    if (undo === undefined) return;
-    const version = await put(other, key, 'value');
-    await until(() => calls >= 1, 'a call after set()');
-    const before = calls;
-    await other.delete(key, version);
-    await until(() => calls > before, 'a call after delete()');
-    undo();
-  },
-
-  'calls nobody back for other keys, for refused writes, or after the undo': async ({ store, other, key, until }) => {
-    const heard: string[] = [];
-    const undone = store.subscribe?.(key, () => heard.push('undone'));
-    if (undone === undefined) return;
-    undone();
-    const undos = [`${key}x`, `${key}y`].map((name) => store.subscribe?.(name, () => heard.push(name)));
-    await put(other, key, 'value');
-    await other.set(`${key}x`, 'refused', over(randomId()));
-    await put(other, `${key}y`, 'value');
-    await until(() => heard.includes(`${key}y`), 'a call after set()');
-    assert(!heard.includes(`${key}x`), 'a listener was called for a refused write, or for another key');
-    assert(!heard.includes('undone'), 'a listener was called after its undo');
-    for (const undo of undos) undo?.();
-  },
-
-  'keeps a listener that throws from the writer and from the other listeners': async ({ store, other, key, until }) => {
-    const calls = { before: 0, after: 0 };
-    const undos = [
-      store.subscribe?.(key, () => calls.before++),
-      store.subscribe?.(key, () => {
-        throw new Error('a listener of the contract throws');
-      }),
-      store.subscribe?.(key, () => calls.after++),
-    ];
-    if (undos[0] === undefined) return;
-    await put(other, key, 'value');
-    await until(() => calls.before > 0 && calls.after > 0, 'a call to both other listeners');
-    for (const undo of undos) undo?.();
-  },
-
-  'brings a lock that excludes': async ({ store, other, key, within }) => {
-    if (store.lock === undefined) return;
-    assert(store.shared !== true || store.lock.shared === true, 'a shared store brings a lock that is not shared');
-    const { lock: ofOther } = other;
-    assert(ofOther !== undefined, 'two instances of one store: one has a lock, the other has none');
-    const order: string[] = [];
-    const first = store.lock.run(key, async () => {
-      order.push('first in');
-      await Promise.resolve();
-      await store.get(key);
-      order.push('first out');
-    }, { waitMs: 5_000 });
-    const second = ofOther.run(key, async () => {
-      order.push('second in');
-      await store.get(key);
-      order.push('second out');
-    }, { waitMs: 5_000 });
-    await within(Promise.all([first, second]), 'two tasks under one lock');
-    assert(order[1] === order[0]?.replace('in', 'out'), `the tasks overlapped: ${order.join(', ')}`);
   },
 };

@@ -26,7 +26,8 @@ function silence(): Promise<never> {
 function refusal(request: RecordedRequest, exchange: Exchange): Response | undefined {
   const { knobs, context } = exchange;
   if (knobs.answer !== undefined) return respondRaw(exchange, knobs.answer);
-  if (knobs.redirect !== undefined) return respond(exchange, { status: knobs.redirect.status, headers: { location: knobs.redirect.location ?? `${context.trapOrigin}/token` } });
+  if (knobs.redirect !== undefined)
+    return respond(exchange, { status: knobs.redirect.status, headers: { location: knobs.redirect.location ?? `${context.trapOrigin}/token` } });
   if (request.method !== 'POST') return respondJson(exchange, 405, { error: 'invalid_request' }, { allow: 'POST' });
   return knobs.error === undefined ? undefined : respondFault(exchange, { error: knobs.error }, request);
 }
@@ -63,7 +64,14 @@ function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSu
   const scope = knobs.grantedScope?.split(' ').filter(Boolean) ?? result.scope;
   const expiresIn = knobs.expiresInRange === undefined ? knobs.expiresIn : drawn(knobs.expiresInRange, context.random());
   const members = {
-    access_token: issueAccessToken(exchange, { clientId, scope, family: result.family, resource: params.getAll('resource'), audience: params.get('audience') ?? undefined, expiresIn }),
+    access_token: issueAccessToken(exchange, {
+      clientId,
+      scope,
+      family: result.family,
+      resource: params.getAll('resource'),
+      audience: params.get('audience') ?? undefined,
+      expiresIn,
+    }),
     token_type: knobs.tokenType,
     expires_in: expiresIn,
     refresh_token: result.refreshToken,
@@ -85,14 +93,22 @@ export interface AccessTokenRequest {
 
 export function issueAccessToken({ knobs, context }: Pick<Exchange, 'knobs' | 'context'>, { expiresIn, ...token }: AccessTokenRequest): string {
   const lifetimeMs = knobs.lifetimeMs ?? plausibleLifetimeMs(expiresIn);
-  const fresh = knobs.accessTokenFormat === 'opaque' ? `at-${randomId()}` : fakeJwt(jwtClaims(context.issuer, token, knobs, serverNow(context, knobs), lifetimeMs));
+  const fresh =
+    knobs.accessTokenFormat === 'opaque' ? `at-${randomId()}` : fakeJwt(jwtClaims(context.issuer, token, knobs, serverNow(context, knobs), lifetimeMs));
   const previous = context.registry.lastAccessTokenOf(token.clientId);
   const value = accessTokenMember(fresh, knobs.accessTokenForm, previous);
-  if (value !== previous) context.registry.addAccessToken({ ...token, value, audience: token.audience, family: token.family, expiresAt: context.now() + lifetimeMs });
+  if (value !== previous)
+    context.registry.addAccessToken({ ...token, value, audience: token.audience, family: token.family, expiresAt: context.now() + lifetimeMs });
   return value;
 }
 
-function jwtClaims(issuer: string, token: Omit<AccessTokenRequest, 'expiresIn'>, knobs: ServerKnobs, now: number, lifetimeMs: number): Readonly<Record<string, unknown>> {
+function jwtClaims(
+  issuer: string,
+  token: Omit<AccessTokenRequest, 'expiresIn'>,
+  knobs: ServerKnobs,
+  now: number,
+  lifetimeMs: number,
+): Readonly<Record<string, unknown>> {
   const at = (inMs: number | null): number | undefined => (inMs === null ? undefined : Math.floor((now + inMs) / 1000));
   return {
     iss: issuer,

@@ -11,7 +11,11 @@ const yieldOnce = (): Promise<void> => Promise.resolve();
 
 /** Each defect, and a case that must notice it. */
 const defects: readonly (readonly [defect: string, noticed: string, broken: Broken])[] = [
-  ['invents an empty value', 'answers undefined for a key that was never written', (good) => ({ get: async (key) => (await good.get(key)) ?? { value: '', version: '0' } })],
+  [
+    'invents an empty value',
+    'answers undefined for a key that was never written',
+    (good) => ({ get: async (key) => (await good.get(key)) ?? { value: '', version: '0' } }),
+  ],
   ['never writes', 'writes where nothing is, and gives back the value under the version of its writer', () => ({ set: async () => false })],
   [
     'makes versions of its own',
@@ -28,7 +32,11 @@ const defects: readonly (readonly [defect: string, noticed: string, broken: Brok
     'writes nothing where nothing is when there should be a version',
     (good) => ({ set: async (key, value, write) => good.set(key, value, { ...write, expected: (await good.get(key)) && write.expected }) }),
   ],
-  ['writes once only', 'replaces the expected version', (good) => ({ set: async (key, value, write) => write.expected === undefined && good.set(key, value, write) })],
+  [
+    'writes once only',
+    'replaces the expected version',
+    (good) => ({ set: async (key, value, write) => write.expected === undefined && good.set(key, value, write) }),
+  ],
   [
     'lets the last writer win',
     'refuses the version before the current one',
@@ -45,7 +53,11 @@ const defects: readonly (readonly [defect: string, noticed: string, broken: Brok
     'keeps what has another version than the one to be removed',
     (good) => ({ delete: async (key) => good.delete(key, (await good.get(key))?.version ?? '') }),
   ],
-  ['reports every removal as done', 'answers false when there is nothing to remove', (good) => ({ delete: async (key, expected) => (await good.delete(key, expected)) || true })],
+  [
+    'reports every removal as done',
+    'answers false when there is nothing to remove',
+    (good) => ({ delete: async (key, expected) => (await good.delete(key, expected)) || true }),
+  ],
   ['counts versions, from 1 again after a removal', 'refuses a late writer after a delete and a new write', countingStore],
   [
     'reads, waits and then writes',
@@ -79,10 +91,26 @@ const defects: readonly (readonly [defect: string, noticed: string, broken: Brok
   ['trims keys', 'keeps odd keys apart', (good) => renamed(good, (key) => key.trim())],
   ['cuts keys', 'keeps odd keys apart', (good) => renamed(good, (key) => key.slice(0, 255))],
   ['keeps values in a plain object', 'takes names that every object has for ordinary keys', plainObjectStore],
-  ['takes an empty value for none', 'keeps values as they are: empty, of 1 MiB, and in any script', (good) => ({ get: async (key) => ((await good.get(key))?.value ? good.get(key) : undefined) })],
-  ['cuts values at 64 KiB', 'keeps values as they are: empty, of 1 MiB, and in any script', (good) => ({ set: (key, value, write) => good.set(key, value.slice(0, 65_536), write) })],
-  ['keeps bytes for characters', 'keeps values as they are: empty, of 1 MiB, and in any script', (good) => ({ set: (key, value, write) => good.set(key, value.replaceAll(/[^\0-\xff]/g, '?'), write) })],
-  ['writes nothing that has an index', 'takes the index beside a value', (good) => ({ set: async (key, value, write) => write.index === undefined && good.set(key, value, write) })],
+  [
+    'takes an empty value for none',
+    'keeps values as they are: empty, of 1 MiB, and in any script',
+    (good) => ({ get: async (key) => ((await good.get(key))?.value ? good.get(key) : undefined) }),
+  ],
+  [
+    'cuts values at 64 KiB',
+    'keeps values as they are: empty, of 1 MiB, and in any script',
+    (good) => ({ set: (key, value, write) => good.set(key, value.slice(0, 65_536), write) }),
+  ],
+  [
+    'keeps bytes for characters',
+    'keeps values as they are: empty, of 1 MiB, and in any script',
+    (good) => ({ set: (key, value, write) => good.set(key, value.replaceAll(/[^\0-\xff]/g, '?'), write) }),
+  ],
+  [
+    'writes nothing that has an index',
+    'takes the index beside a value',
+    (good) => ({ set: async (key, value, write) => write.index === undefined && good.set(key, value, write) }),
+  ],
   ['never ages', 'grows older with time, and young again with each write', (good) => aged(good, () => 0)],
   ['ages backwards', 'grows older with time, and young again with each write', (good) => aged(good, (ageMs) => 1_000 - ageMs)],
   [
@@ -112,9 +140,17 @@ const defects: readonly (readonly [defect: string, noticed: string, broken: Brok
       };
     },
   ],
-  ['tells everyone of everything', 'calls nobody back for other keys, for refused writes, or after the undo', (good) => telling(good, { all: true, undo: true })],
+  [
+    'tells everyone of everything',
+    'calls nobody back for other keys, for refused writes, or after the undo',
+    (good) => telling(good, { all: true, undo: true }),
+  ],
   ['goes on after the undo', 'calls nobody back for other keys, for refused writes, or after the undo', (good) => telling(good, { all: false, undo: false })],
-  ['lets a listener break the writer', 'keeps a listener that throws from the writer and from the other listeners', (good) => telling(good, { all: false, undo: true })],
+  [
+    'lets a listener break the writer',
+    'keeps a listener that throws from the writer and from the other listeners',
+    (good) => telling(good, { all: false, undo: true }),
+  ],
   ['brings a lock that does not exclude', 'brings a lock that excludes', () => ({ lock: { run: (_name, task) => task(new AbortController().signal) } })],
   ['is shared and brings a lock that is not', 'brings a lock that excludes', () => ({ shared: true, lock: localLock() })],
 ];
@@ -134,7 +170,11 @@ test.concurrent.each(defects)('the contract notices a store that %s [X17]', asyn
 
 test('every case of the store contract is failed by one of the broken stores [X17]', () => {
   const noticed = new Set(defects.map(([, name]) => name));
-  expect(storeContract(memoryStore).map(({ name }) => name).filter((name) => !noticed.has(name))).toEqual([]);
+  expect(
+    storeContract(memoryStore)
+      .map(({ name }) => name)
+      .filter((name) => !noticed.has(name)),
+  ).toEqual([]);
 });
 
 test('a store with the required members alone passes the contract [X17]', async () => {

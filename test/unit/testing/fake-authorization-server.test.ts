@@ -72,7 +72,11 @@ describe('fake authorization server [gap 18]', () => {
     await server.fetch('https://elsewhere.test/?q=1');
     const [request, other] = server.requests;
     expect(request).toMatchObject({ endpoint: 'token', at: 1_000, url: tokenUrl, method: 'POST', body: 'grant_type=client_credentials&scope=x' });
-    expect([request?.params.get('scope'), request?.headers.get('authorization'), request?.request.redirect]).toEqual(['x', basic('client', 'secret'), 'manual']);
+    expect([request?.params.get('scope'), request?.headers.get('authorization'), request?.request.redirect]).toEqual([
+      'x',
+      basic('client', 'secret'),
+      'manual',
+    ]);
     expect([other?.endpoint, server.tokenRequests]).toEqual(['trap', 1]);
     server.clearRequests();
     expect(server.tokenRequests).toBe(0);
@@ -81,7 +85,8 @@ describe('fake authorization server [gap 18]', () => {
   it('authenticates clients by Basic, by body or not at all, and refuses both at once', async () => {
     const server = fakeAuthorizationServer({ clients: { 'a:b': 'p+ä%', open: '' } });
     const encoded = `Basic ${btoa('a%3Ab:p%2B%C3%A4%25')}`;
-    const status = async (init: RequestInit, params: Record<string, string> = {}): Promise<number> => (await ask(server, params, { headers: {}, ...init })).status;
+    const status = async (init: RequestInit, params: Record<string, string> = {}): Promise<number> =>
+      (await ask(server, params, { headers: {}, ...init })).status;
     expect(await status({ headers: { authorization: encoded } })).toBe(200);
     const body = (params: Record<string, string>): RequestInit => ({ body: new URLSearchParams({ grant_type: 'client_credentials', ...params }) });
     expect(await status(body({ client_id: 'a:b', client_secret: 'p+ä%' }))).toBe(200);
@@ -92,7 +97,11 @@ describe('fake authorization server [gap 18]', () => {
     expect(await status({ headers: { authorization: encoded } })).toBe(401);
     server.set({ basicDecoding: 'form', rejectClients: true });
     const refused = await ask(server, {}, { headers: { authorization: encoded } });
-    expect([refused.status, await members(refused), refused.headers.get('www-authenticate')]).toEqual([401, { error: 'invalid_client' }, 'Basic realm="token"']);
+    expect([refused.status, await members(refused), refused.headers.get('www-authenticate')]).toEqual([
+      401,
+      { error: 'invalid_client' },
+      'Basic realm="token"',
+    ]);
     server.set({ rejectClients: false });
     server.setSecret('a:b', 'new');
     expect(await status({ headers: { authorization: encoded } })).toBe(401);
@@ -134,7 +143,8 @@ describe('fake authorization server [gap 18]', () => {
     const clock = virtualClock();
     const server = fakeAuthorizationServer({ clock, knobs: { rotation: 'same' } });
     const token = server.issueRefreshToken();
-    const refresh = async (value: string): Promise<Record<string, unknown>> => members(await ask(server, { grant_type: 'refresh_token', refresh_token: value }));
+    const refresh = async (value: string): Promise<Record<string, unknown>> =>
+      members(await ask(server, { grant_type: 'refresh_token', refresh_token: value }));
     const first = await refresh(token);
     expect(first['refresh_token']).toBe(token);
     server.set({ rotation: 'omit', refreshEndsAccessTokens: true });
@@ -300,10 +310,17 @@ describe('fake authorization server [gap 18]', () => {
 
   it('answers with OAuth errors of any status, with Retry-After in each of its forms', async () => {
     const clock = virtualClock({ now: Date.UTC(2026, 0, 1) });
-    const server = fakeAuthorizationServer({ clock, knobs: { error: 'interaction_required', errorStatus: 403, errorMembers: { suberror: 'basic_action', claims: '{}' } } });
+    const server = fakeAuthorizationServer({
+      clock,
+      knobs: { error: 'interaction_required', errorStatus: 403, errorMembers: { suberror: 'basic_action', claims: '{}' } },
+    });
     const forced = await ask(server);
     expect([forced.status, await members(forced)]).toEqual([403, { error: 'interaction_required', suberror: 'basic_action', claims: '{}' }]);
-    for (const [retryAfter, header] of [[5, '5'], ['abc', 'abc'], [{ dateInMs: 90_000 }, 'Thu, 01 Jan 2026 00:01:30 GMT']] as const) {
+    for (const [retryAfter, header] of [
+      [5, '5'],
+      ['abc', 'abc'],
+      [{ dateInMs: 90_000 }, 'Thu, 01 Jan 2026 00:01:30 GMT'],
+    ] as const) {
       server.set({ answer: { status: 503, body: '<h1>down</h1>', contentType: 'text/html' }, retryAfter });
       const response = await ask(server);
       expect([response.status, response.headers.get('retry-after'), await response.text()]).toEqual([503, header, '<h1>down</h1>']);
@@ -345,7 +362,13 @@ describe('fake authorization server [gap 18]', () => {
     const refreshToken = server.issueRefreshToken();
     const token = await accessToken(server, { grant_type: 'refresh_token', refresh_token: refreshToken });
     const revoke = async (value: string): Promise<number> =>
-      (await server.fetch('https://as.test/revoke', { method: 'POST', headers: { authorization: basic('client', 's') }, body: new URLSearchParams({ token: value }) })).status;
+      (
+        await server.fetch('https://as.test/revoke', {
+          method: 'POST',
+          headers: { authorization: basic('client', 's') },
+          body: new URLSearchParams({ token: value }),
+        })
+      ).status;
     expect([await revoke('unknown'), await revoke(refreshToken), (await callApi(server, token)).status]).toEqual([200, 200, 401]);
     server.set({ revocationAnswer: { status: 503 } });
     expect(await revoke(token)).toBe(503);
@@ -355,7 +378,10 @@ describe('fake authorization server [gap 18]', () => {
 
   it('takes further grants', async () => {
     const server = fakeAuthorizationServer({
-      grants: { 'urn:test:grant': ({ params, newRefreshToken }) => (params.get('ticket') === 'good' ? { ...newRefreshToken(['x']), scope: ['x'] } : { error: 'invalid_grant' }) },
+      grants: {
+        'urn:test:grant': ({ params, newRefreshToken }) =>
+          params.get('ticket') === 'good' ? { ...newRefreshToken(['x']), scope: ['x'] } : { error: 'invalid_grant' },
+      },
     });
     const good = await members(await ask(server, { grant_type: 'urn:test:grant', ticket: 'good' }));
     expect([typeof good['refresh_token'], good['scope']]).toEqual(['string', 'x']);

@@ -18,7 +18,14 @@ describe('virtual clock [gap 18]', () => {
       await clock.sleep(ms);
       woke.push(`${name}@${clock.now()}`);
     };
-    for (const [name, ms] of [['c', 30], ['a', 10], ['b1', 20], ['b2', 20], ['b3', 20]] as const) void sleeper(name, ms);
+    for (const [name, ms] of [
+      ['c', 30],
+      ['a', 10],
+      ['b1', 20],
+      ['b2', 20],
+      ['b3', 20],
+    ] as const)
+      void sleeper(name, ms);
     await clock.advance(25);
     expect(woke).toEqual(['a@10', 'b1@20', 'b2@20', 'b3@20']);
     expect([clock.now(), clock.pending]).toEqual([25, 1]);
