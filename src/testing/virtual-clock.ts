@@ -1,5 +1,6 @@
 import { checkDuration, checkOptions, invalidOption } from '../core/check-option.js';
 import type { Clock, SleepOptions } from '../core/clock.js';
+import { Macrotasks } from './macrotasks.js';
 
 /** A clock that moves only when a test moves it. */
 export interface VirtualClock extends Clock {
@@ -92,14 +93,19 @@ class ManualClock implements VirtualClock {
 
   async advance(ms: number): Promise<void> {
     const target = this.#monotonicMs + checkDuration('ms', ms, 0);
-    await settled();
-    for (let next = this.#next(target); next !== undefined; next = this.#next(target)) {
-      this.#wake(next);
-      // Sleeps of one instant only take turns: what one sets free may still end another.
-      const sameInstant = this.#sleepers[0]?.dueMs === next.dueMs;
-      await (sameInstant ? macrotask() : settled());
+    const turns = new Macrotasks();
+    try {
+      await settled(turns);
+      for (let next = this.#next(target); next !== undefined; next = this.#next(target)) {
+        this.#wake(next);
+        // Sleeps of one instant only take turns: what one sets free may still end another.
+        const sameInstant = this.#sleepers[0]?.dueMs === next.dueMs;
+        await (sameInstant ? turns.next() : settled(turns));
+      }
+      this.#monotonicMs = Math.max(this.#monotonicMs, target);
+    } finally {
+      turns.close();
     }
-    this.#monotonicMs = Math.max(this.#monotonicMs, target);
   }
 
   step(): boolean {
@@ -142,25 +148,11 @@ class ManualClock implements VirtualClock {
 }
 
 // Web Crypto answers from other threads, each answer in a turn of its own; a chain of a few such answers is let through.
-async function settled(): Promise<void> {
+async function settled(turns: Macrotasks): Promise<void> {
   for (let round = 0; round < 4; round++) {
-    await globalThis.crypto?.subtle?.digest('SHA-256', new Uint8Array(1));
-    await macrotask();
+    await globalThis.crypto?.subtle?.digest('SHA-256', oneByte);
+    await turns.next();
   }
 }
 
-// Real time, whatever the test has put in place of the timers: a message channel where there is one.
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof MessageChannel === 'undefined') {
-      setTimeout(resolve, 0);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
-}
+const oneByte: Uint8Array<ArrayBuffer> = new Uint8Array(1);
