@@ -84,7 +84,6 @@ function readDocument(answer: Answer, discovery: Discovery, clock: Clock): Serve
   if (document === undefined) {
     const error = toTokenError(answer, undefined, {
       phase: 'discovery',
-      what: 'the discovery request',
       preset,
       refusedGrant: 'grant_rejected',
       secrets: [],

@@ -32,7 +32,6 @@ interface OutgoingRequest {
 
 /** The options that every request of the protocol library gets. */
 export interface LibraryOptions {
-  readonly signal: AbortSignal;
   readonly [customFetch]: (url: string, request: OutgoingRequest) => Promise<Response>;
   readonly [allowInsecureRequests]: true;
 }
@@ -75,7 +74,7 @@ export async function exchange(options: ExchangeOptions, start: (library: Librar
     });
   };
   // Which URLs may be plain http was decided with the configuration, or by discovery.
-  const response = await start({ signal, [customFetch]: send, [allowInsecureRequests]: true });
+  const response = await start({ [customFetch]: send, [allowInsecureRequests]: true });
   return guarded(async () => {
     const { status, headers } = response;
     if (response.type === 'opaqueredirect' || response.redirected || (status >= 300 && status < 400)) {

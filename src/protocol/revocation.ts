@@ -58,7 +58,6 @@ async function tryRevoke(
   if (members?.['error'] === 'unsupported_token_type') return undefined;
   return toTokenError(answer, members, {
     phase: 'revocation',
-    what: 'the revocation request',
     preset: server.preset,
     refusedGrant: 'grant_rejected',
     secrets,

@@ -8,8 +8,6 @@ import { parseRetryAfter } from './retry-after.js';
 /** What the reading of a failure depends on beside the answer itself. */
 export interface FailureContext {
   readonly phase: TokenErrorPhase;
-  /** Which request it was, for people: "the token request". */
-  readonly what: string;
   readonly preset: Preset;
   /** A refused refresh token ends a session; a refused grant of another kind is a wrong setting. */
   readonly refusedGrant: 'grant_revoked' | 'grant_rejected';
@@ -76,9 +74,9 @@ function codeOfStatus({ status, text }: Answer, members: ResponseMembers | undef
   return isUnreadable ? 'invalid_response' : 'unexpected_status';
 }
 
-function describe(answer: Answer, members: ResponseMembers | undefined, word: string | undefined, { what, secrets }: FailureContext): string {
+function describe(answer: Answer, members: ResponseMembers | undefined, word: string | undefined, { phase, secrets }: FailureContext): string {
   const type = excerpt(answer.headers.get('content-type') ?? 'no content type', [], 64);
-  const said = `${what} to ${answer.origin} was answered with ${answer.status}`;
+  const said = `the ${phase} request to ${answer.origin} was answered with ${answer.status}`;
   if (word !== undefined) {
     const description = members?.['error_description'];
     return `${said} "${showWord(word, secrets)}"${typeof description === 'string' ? `: ${excerpt(description, secrets, 200)}` : ''}`;

@@ -47,7 +47,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
     if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
       const refusedGrant = request.isRenewable ? 'grant_revoked' : 'grant_rejected';
-      throw toTokenError(answer, members, { phase: 'token', what: 'the token request', preset, refusedGrant, secrets, nowMs: clock.now() });
+      throw toTokenError(answer, members, { phase: 'token', preset, refusedGrant, secrets, nowMs: clock.now() });
     }
     return toTokenSet(members, parseExpiresIn(members['expires_in']), {
       preset,

@@ -95,4 +95,18 @@ describe('oauth4webapi as it is', () => {
     );
     expect(atob(fake.requests[0]?.headers.get('authorization')?.slice(6) ?? '')).toBe('my%2Dapp:s');
   });
+
+  it('keeps a DPoP nonce in the handle and leaves the retry to its caller [L5]', async () => {
+    const dpop = oauth.DPoP(client, await oauth.generateKeyPair('ES256'));
+    const fake = fakeServer(json({ error: 'use_dpop_nonce' }, 400, { 'dpop-nonce': 'nonce-1' }), json(good));
+    const options = { DPoP: dpop, [oauth.customFetch]: fake.fetch as (url: string, options: object) => Promise<Response> };
+    const ask = () => oauth.genericTokenEndpointRequest(as, client, oauth.None(), 'client_credentials', {}, options);
+    await expect(read(await ask())).rejects.toMatchObject({ error: 'use_dpop_nonce' });
+    expect(fake.requests).toHaveLength(1);
+    await expect(read(await ask())).resolves.toMatchObject({ access_token: 'at-1' });
+    const claims = (index: number): unknown =>
+      JSON.parse(atob((fake.requests[index]?.headers.get('dpop') ?? '').split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/') ?? ''));
+    expect(claims(0)).not.toHaveProperty('nonce');
+    expect(claims(1)).toMatchObject({ nonce: 'nonce-1' });
+  });
 });

@@ -278,4 +278,13 @@ describe('what a failure shows', () => {
       }),
     );
   });
+
+  it('hides secrets with runs of spaces, invisible characters and halves of characters, as the text shows them [S6]', () => {
+    for (const secret of ['can  ary', 'can\u200bary', 'can\ud800ary', 'can\u00a0 ary']) {
+      // Half a character cannot be sent: the server gets the replacement character.
+      const arrived = secret.replace('\ud800', '\ufffd');
+      for (const text of [secret, arrived, encodeURIComponent(arrived), JSON.stringify({ echo: arrived })])
+        expect(excerpt(`got ${text}`, [secret], 200)).not.toMatch(/ary/);
+    }
+  });
 });

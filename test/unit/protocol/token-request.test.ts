@@ -91,6 +91,11 @@ describe('the token request', () => {
     expect(thrown(() => grantOf({ params: params as Record<string, string> })).code).toBe('invalid_option');
   });
 
+  it('cannot be turned into a password grant [G15] [A1]', () => {
+    for (const grant_type of ['password', 'implicit'])
+      expect(thrown(() => grantOf({ params: { grant_type, username: 'a', password: 'b' } })).message).toContain('grant_type');
+  });
+
   it.each([
     ['http://as.example/token', false],
     ['http://10.0.0.5/token', false],
