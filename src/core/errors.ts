@@ -43,38 +43,26 @@ export type TokenErrorCode =
   | 'disposed'
   | 'static_token_expired';
 
-// The code decides the kind, so no two places can disagree about one failure.
-const kinds: Record<TokenErrorCode, TokenErrorKind> = {
-  network_error: 'transient',
-  timeout: 'transient',
-  server_error: 'transient',
-  rate_limited: 'transient',
-  invalid_response: 'transient',
-  wait_timeout: 'transient',
-  lock_timeout: 'transient',
-  lock_lost: 'transient',
-  store_unavailable: 'transient',
-  grant_failed: 'transient',
-  grant_revoked: 'interaction',
-  rotation_lost: 'interaction',
-  session_changed: 'interaction',
-  login_required: 'interaction',
-  interaction_required: 'interaction',
-  invalid_option: 'configuration',
-  client_rejected: 'configuration',
-  request_rejected: 'configuration',
-  grant_rejected: 'configuration',
-  redirect_refused: 'configuration',
-  unacceptable_response: 'configuration',
-  unexpected_status: 'configuration',
-  unknown_error: 'configuration',
-  discovery_failed: 'configuration',
-  issuer_mismatch: 'configuration',
-  endpoint_refused: 'configuration',
-  url_refused: 'configuration',
-  disposed: 'terminal',
-  static_token_expired: 'terminal',
-};
+// The code decides the kind, so no two places can disagree about one failure. What is in no list is `configuration`.
+const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] = [
+  [
+    'transient',
+    [
+      'network_error',
+      'timeout',
+      'server_error',
+      'rate_limited',
+      'invalid_response',
+      'wait_timeout',
+      'lock_timeout',
+      'lock_lost',
+      'store_unavailable',
+      'grant_failed',
+    ],
+  ],
+  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required']],
+  ['terminal', ['disposed', 'static_token_expired']],
+];
 
 /** The facts of a failure beside its code and message. None of them ever holds a secret. */
 export interface TokenErrorDetails {
@@ -109,13 +97,14 @@ export class TokenError extends Error implements TokenErrorDetails {
   constructor(code: TokenErrorCode, message: string, details: TokenErrorDetails) {
     super(message);
     this.code = code;
-    this.kind = kinds[code];
-    this.phase = details.phase;
-    this.oauthError = details.oauthError;
-    this.status = details.status;
-    this.retryAfterMs = details.retryAfterMs;
-    this.attempts = details.attempts;
-    this.fromCache = details.fromCache ?? false;
+    this.kind = kinds.find(([, codes]) => codes.includes(code))?.[0] ?? 'configuration';
+    const { phase, oauthError, status, retryAfterMs, attempts, fromCache = false } = details;
+    this.phase = phase;
+    this.oauthError = oauthError;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.attempts = attempts;
+    this.fromCache = fromCache;
   }
 
   /** The same failure with some facts added or replaced. */

@@ -1,8 +1,9 @@
 import { checkOptions, checkPort } from './check-option.js';
 import type { Clock } from './clock.js';
 import { TokenError } from './errors.js';
-import type { Lock, LockOptions } from './lock.js';
+import type { Lock } from './lock.js';
 import { systemClock } from './system-clock.js';
+import { withTimeLimit } from './waiting.js';
 
 export interface LocalLockOptions {
   /** Measures `waitMs`. @default the system's clock */
@@ -11,62 +12,30 @@ export interface LocalLockOptions {
 
 /** A lock within this process and this instance: waiters get it in the order in which they asked. */
 export function localLock(options: LocalLockOptions = {}): Lock {
-  checkOptions('localLock()', options, ['clock']);
+  checkOptions('localLock', options, ['clock']);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const clock = options.clock ?? systemClock;
-  // A name that is here is taken; the set holds those who wait for it, first come first.
-  const taken = new Map<string, Set<() => void>>();
-
-  const release = (name: string): void => {
-    const waiters = taken.get(name);
-    const [next] = waiters ?? [];
-    if (next === undefined) taken.delete(name);
-    else next();
-  };
-
-  const acquire = async (name: string, { waitMs, signal }: LockOptions): Promise<void> => {
-    signal?.throwIfAborted();
-    const waiters = taken.get(name);
-    if (waiters === undefined) {
-      taken.set(name, new Set());
-      return;
-    }
-    if (!(waitMs > 0)) throw timeout(waitMs);
-    await new Promise<void>((resolve, reject) => {
-      const done = new AbortController();
-      const leave = (): void => {
-        waiters.delete(grant);
-        signal?.removeEventListener('abort', onAbort);
-        done.abort();
-      };
-      const grant = (): void => {
-        leave();
-        resolve();
-      };
-      const fail = (reason: unknown): void => {
-        leave();
-        reject(reason);
-      };
-      const onAbort = (): void => fail(signal?.reason);
-      waiters.add(grant);
-      signal?.addEventListener('abort', onAbort, { once: true });
-      // Once the wait is over, the sleep ends by `done`, and nobody hears it.
-      clock.sleep(waitMs, done.signal).then(() => fail(timeout(waitMs)), fail);
-    });
-  };
-
+  const { clock = systemClock } = options;
+  // Per name that is taken: who holds it or waits for it, and what settles when all of them are through.
+  const lines = new Map<string, { users: number; tail: Promise<void> | undefined }>();
   return {
-    async run(name, task, lockOptions) {
-      await acquire(name, lockOptions);
+    async run(name, task, { waitMs, signal }) {
+      signal?.throwIfAborted();
+      const timeout = (): TokenError => new TokenError('lock_timeout', `the lock was not free within ${waitMs} ms`, { phase: 'lock' });
+      const line = lines.get(name) ?? { users: 0, tail: undefined };
+      const before = line.tail;
+      if (before !== undefined && !(waitMs > 0)) throw timeout();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Who gives up must not let others pass: they still wait for those before.
+      line.tail = before === undefined ? promise : before.then(() => promise);
+      line.users++;
+      lines.set(name, line);
       try {
+        if (before !== undefined) await withTimeLimit(clock, waitMs, () => before, timeout, signal);
         return await task(new AbortController().signal);
       } finally {
-        release(name);
+        resolve();
+        if (--line.users === 0) lines.delete(name);
       }
     },
   };
-}
-
-function timeout(waitMs: number): TokenError {
-  return new TokenError('lock_timeout', `the lock was not free within ${waitMs} ms`, { phase: 'lock' });
 }

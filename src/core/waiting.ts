@@ -29,7 +29,7 @@ export async function withTimeLimit<T>(
   outer?.addEventListener('abort', onOuter, { once: true });
   clock.sleep(limitMs, done.signal).then(
     () => limit.abort(reason()),
-    () => undefined,
+    (error: unknown) => done.signal.aborted || limit.abort(error),
   );
   try {
     const running = task(limit.signal);

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import type { TokenEvent } from '../core/events.js';
 import { randomId } from '../core/random.js';
-import type { TokenStore } from '../core/token-store.js';
+import type { Stored, TokenStore } from '../core/token-store.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { type Commit, commit, type Outcome } from './commit.js';
 import { formatRecord, NewerRecordError, parseRecord } from './record-format.js';
@@ -43,14 +43,18 @@ export class RecordKeeper {
   async read(): Promise<void> {
     const { store } = this.#options;
     if (store === undefined) return;
+    // Ages count from before the read: a slow answer must not make tokens younger.
+    const began = this.#now();
+    const { record: before } = this;
     const stored = await this.#limited(async () => store.get(await this.#key()));
-    if (stored?.version === this.#version) return;
+    // What was written here meanwhile is newer than what was read.
+    if (stored?.version === this.#version || this.record !== before) return;
     if (stored === undefined) {
       // The store forgot what it had; memory may go on with what it holds, and writes it anew.
       this.#version = undefined;
       return;
     }
-    const record = this.#parse(stored.value, stored.version, stored.ageMs);
+    const record = this.#parse(stored, began);
     this.#version = stored.version;
     if (record === undefined) {
       this.#options.report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
@@ -112,9 +116,9 @@ export class RecordKeeper {
     return { wall: this.#options.clock.now(), mono: this.#options.clock.monotonicMs() };
   }
 
-  #parse(value: string, version: string, ageMs: number | undefined): GrantRecord | undefined {
+  #parse(stored: Stored, began: Instant): GrantRecord | undefined {
     try {
-      return parseRecord({ value, version, ageMs }, this.#now(), this.#options.windows);
+      return parseRecord(stored, began, this.#options.windows);
     } catch (error) {
       if (error instanceof NewerRecordError) throw unavailable('the record was written by a newer version of tokenkeep');
       throw error;
