@@ -21,7 +21,7 @@ export interface AuthorizationServerOptions {
   /** How long the token endpoint takes to answer. @default 0 */
   readonly tokenDelayMs?: number;
   /** Further configuration of oidc-provider. */
-  readonly configuration?: object;
+  readonly configuration?: { readonly features?: object; readonly [name: string]: unknown };
   readonly createServer?: (listener: RequestListener) => Server;
 }
 
@@ -55,8 +55,6 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      introspection: { enabled: true },
-      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => undefined,
@@ -73,6 +71,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
           };
         },
       },
+      ...options.configuration?.features,
     },
   });
   handle = provider.callback();

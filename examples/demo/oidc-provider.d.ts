@@ -8,7 +8,6 @@ declare module 'oidc-provider' {
 
   interface ModelClass<Fields> {
     new (fields: Fields): StoredModel;
-    find(value: string): Promise<(StoredModel & { destroy(): Promise<void> }) | undefined>;
   }
 
   interface GrantModel extends StoredModel {
@@ -20,6 +19,7 @@ declare module 'oidc-provider' {
   export class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    on(event: 'grant.error', listener: (context: unknown, error: Error & { readonly error_detail?: string }) => void): this;
     readonly Client: { find(id: string): Promise<object | undefined> };
     readonly Grant: { new (fields: { clientId: string; accountId: string }): GrantModel; find(id: string): Promise<GrantModel | undefined> };
     readonly RefreshToken: ModelClass<{
@@ -29,7 +29,6 @@ declare module 'oidc-provider' {
       gty: string;
       scope: string;
       resource?: string | readonly string[];
-      claims?: object;
     }>;
   }
 
