@@ -42,7 +42,7 @@ export function checkPreset(value: Preset | undefined): Preset {
   return preset;
 }
 
-const expectedEntries = 'a list of origins, of statuses from 200 to 299 or of names, as its documentation says';
+const expectedEntries = 'a list of origins, of 2xx statuses or of names, as documented';
 
 function checkWord(option: string, value: unknown, allowed: readonly string[]): void {
   if (value !== undefined && !allowed.some((word) => word === value)) throw invalidOption(option, allowed.join(' or '), value);

@@ -3,7 +3,7 @@ import { TokenError } from '../core/errors.js';
 import type { Grant } from '../core/grant.js';
 import { randomId } from '../core/random.js';
 import type { TokenType } from '../core/token-set.js';
-import { toTokenSet } from './to-token-set.js';
+import { lifetimeByExp, toTokenSet } from './to-token-set.js';
 
 /** An access token that somebody else obtained. */
 export interface StaticTokenOptions {
@@ -33,7 +33,8 @@ export function staticToken(options: StaticTokenOptions): Grant {
     renews: 'never',
     request: async (_current, { clock, report }) => {
       const sentAt = clock.now();
-      const left = expiresAt === undefined ? undefined : Math.max(0, expiresAt - sentAt);
+      // Without the cap of a day that other grants have: nothing newer can be had after it.
+      const left = expiresAt === undefined ? lifetimeByExp(accessToken, sentAt) : Math.max(0, expiresAt - sentAt);
       const tokens = toTokenSet({ access_token: accessToken, token_type: tokenType }, left, { preset: {}, sentAt, requested, isRenewable: false, report });
       if (tokens.lifetimeMs === 0)
         throw new TokenError('static_token_expired', 'the static access token has expired and cannot be renewed', { phase: 'token' });

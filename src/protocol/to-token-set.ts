@@ -35,8 +35,7 @@ export function toTokenSet(members: ResponseMembers, lifetimeMs: number | undefi
   if (accessToken.length > largeToken)
     report(warning('large_token', `the access token has ${accessToken.length} characters; many servers refuse headers over 8 KiB`));
   const lifetime = readLifetime(accessToken, lifetimeMs, preset, sentAt);
-  if (lifetime === undefined)
-    report(warning('lifetime_unknown', 'neither the token response nor the token says how long the token lives; it is used until it is refused'));
+  if (lifetime === undefined) report(warning('lifetime_unknown', 'nobody says how long the access token lives; it is used until it is refused'));
   const scope = readScope(members['scope'], requested, preset);
   if (requested?.some((token) => !scope.includes(token))) report({ type: 'scope_narrowed', requested, granted: scope });
   const refreshToken = context.isRenewable ? readOptional(members['refresh_token']) : undefined;
@@ -67,7 +66,7 @@ export function checkLifetime(lifetimeMs: number): number | undefined {
 function readAccessToken(value: unknown): string {
   if (typeof value !== 'string' || value === '') throw unacceptable('has no access_token');
   // Anything else would not survive as a header value, or would end it.
-  if (!/^[\x21-\x7e]+$/.test(value)) throw unacceptable('has an access_token with characters that no token may have (RFC 6749 App. A.12)');
+  if (!/^[\x21-\x7e]+$/.test(value)) throw unacceptable('has an access_token with forbidden characters (RFC 6749 App. A.12)');
   if (value.length > largestToken) throw unacceptable('has an access_token over 64 KiB');
   return value;
 }
@@ -93,8 +92,11 @@ function readLifetime(accessToken: string, lifetimeMs: number | undefined, { exp
   return hint === undefined ? expiresIn.unknownLifetimeMs : Math.min(hint, longestHintMs);
 }
 
-// The token is not ours to read (RFC 9068 §6); this is the one exception, for servers that say nothing. (`standards.md` E12)
-function lifetimeByExp(accessToken: string, sentAt: number): number | undefined {
+/**
+ * What is left of a JWT by its own `exp`, in milliseconds; undefined where there is none to read. A token is not its
+ * client's to read (RFC 9068 §6); this is the one exception, for where nobody else says. (`standards.md` E12)
+ */
+export function lifetimeByExp(accessToken: string, sentAt: number): number | undefined {
   if (accessToken.split('.').length !== 3) return undefined;
   try {
     const exp: unknown = decodeJwt(accessToken).exp;

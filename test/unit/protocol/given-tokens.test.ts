@@ -31,6 +31,8 @@ describe('a static token', () => {
     expect((await grant.request(undefined, context({ clock }))).lifetimeMs).toBe(60_000);
     clock.time += 61_000;
     expect(await failure(grant.request(undefined, context({ clock })))).toMatchObject({ code: 'static_token_expired' });
+    const month = 30 * 86_400;
+    expect((await staticToken({ accessToken: jwt(clock.time / 1000 + month) }).request(undefined, context({ clock }))).lifetimeMs).toBe(month * 1000);
     expect((await staticToken({ accessToken: 'opaque' }).request(undefined, context())).lifetimeMs).toBeUndefined();
   });
 
