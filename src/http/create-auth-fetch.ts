@@ -71,10 +71,11 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     if (resource === undefined) leave(next.url);
     const headers = nextHeaders(call.init.headers, next, next.url.origin === call.url.origin);
     if (resource) presenter.present(headers, call.token);
-    const { href } = next.url;
-    const { body: _sent, ...init } = call.init;
-    Object.assign(call, { resource, url: next.url, target: href, method: next.method });
-    call.init = { ...init, method: next.method, headers, ...(body !== undefined && { body }) };
+    const { method, url } = next;
+    // What a `Request` said stays said when only its URL goes on.
+    const { cache, integrity } = typeof call.target === 'object' ? call.target : call.init;
+    const init = { ...call.init, ...(cache && { cache }), ...(integrity && { integrity }), signal: call.signal ?? null };
+    Object.assign(call, { resource, url, target: url.href, method, init: { ...init, method, headers, body: body ?? null } });
     return true;
   }
 

@@ -20,7 +20,8 @@ export function createTokenPresenter(tokens: TokenSource): TokenPresenter {
       signal?.throwIfAborted();
       try {
         const pending = tokens.getToken({ signal, invalidToken });
-        const token = signal ? await abortable(pending, signal) : await pending;
+        // A token that is at hand is not worth listening for an abort.
+        const token = (await Promise.race([pending, undefined])) ?? (await abortable(pending, signal));
         signal?.throwIfAborted();
         return token;
       } catch (error) {
