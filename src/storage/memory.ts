@@ -17,7 +17,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   checkOptions('memoryStore()', options, ['clock']);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
   const clock = options.clock ?? systemClock;
-  const values = new Map<string, { readonly value: string; readonly version: string; readonly writtenMs: number }>();
+  const values = new Map<string, { readonly value: string; readonly version: string; readonly writtenAt: number; readonly writtenMs: number }>();
   const subscriptions = new Map<string, Set<Subscription>>();
 
   const notify = (key: string): void => {
@@ -34,12 +34,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
 
     async get(key) {
       const stored = values.get(key);
-      return stored && { value: stored.value, version: stored.version, ageMs: clock.monotonicMs() - stored.writtenMs };
+      if (stored === undefined) return undefined;
+      // Monotonic time may stand still while the machine sleeps, and the wall clock may be set back: the larger counts.
+      const ageMs = Math.max(clock.monotonicMs() - stored.writtenMs, clock.now() - stored.writtenAt);
+      return { value: stored.value, version: stored.version, ageMs };
     },
 
     async set(key, value, write) {
       if (values.get(key)?.version !== write.expected) return false;
-      values.set(key, { value, version: write.next, writtenMs: clock.monotonicMs() });
+      values.set(key, { value, version: write.next, writtenAt: clock.now(), writtenMs: clock.monotonicMs() });
       notify(key);
       return true;
     },

@@ -74,7 +74,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
   const handle = (request: RecordedRequest, exchange: Exchange): Response | Promise<Response> => {
     switch (request.endpoint) {
       case 'token':
-        return countParallel(request, () => tokenEndpoint(request, exchange));
+        return countParallel(request, abortable(tokenEndpoint(request, exchange), exchange.signal));
       case 'revocation':
         return exchange.knobs.revocation ? revocationEndpoint(request, exchange) : respond(exchange, { status: 404 });
       case 'discovery':
@@ -88,15 +88,15 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     }
   };
 
-  const countParallel = async (request: RecordedRequest, task: () => Promise<Response>): Promise<Response> => {
+  // In flight is what the client still waits for: after an abort it may try again.
+  const countParallel = async (request: RecordedRequest, answer: Promise<Response>): Promise<Response> => {
     const value = request.params.get('refresh_token');
-    if (value === null) return task();
+    if (value === null) return answer;
     const inFlight = (refreshing.get(value) ?? 0) + 1;
     refreshing.set(value, inFlight);
     parallelRefreshes = Math.max(parallelRefreshes, inFlight);
-    // A client that gave up may come again at once: its first request still counts as long as the server works on it.
     try {
-      return await task();
+      return await answer;
     } finally {
       refreshing.set(value, (refreshing.get(value) ?? 1) - 1);
     }

@@ -71,7 +71,7 @@ export interface ServerStats {
   readonly issued: number;
   /** Spent refresh tokens that came back outside their grace. */
   readonly reuses: number;
-  /** The most requests with one and the same refresh token that were in flight at a time. */
+  /** The most requests with one and the same refresh token that a client waited for at a time. */
   readonly parallelRefreshes: number;
   /** Bytes that clients took of streamed bodies. */
   readonly streamedBytes: number;

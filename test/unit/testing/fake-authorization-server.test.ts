@@ -338,6 +338,14 @@ describe('fake authorization server [gap 18]', () => {
     expect([(await callApi(server, 'x')).status, (await callApi(server, 'x')).status]).toEqual([503, 401]);
   });
 
+  it('keeps odd deliveries to the token endpoint, unless another endpoint is named', async () => {
+    const server = fakeAuthorizationServer({ knobs: { delivery: 'oversize' } });
+    const discover = async (): Promise<number> => (await (await server.fetch('https://as.test/.well-known/openid-configuration')).text()).length;
+    expect(await discover()).toBeLessThan(10_000);
+    server.forNext(1, { delivery: 'oversize' }, 'discovery');
+    expect([(await discover()) > 4_000_000, (await discover()) < 10_000]).toEqual([true, true]);
+  });
+
   it('redirects the token request to a trap that records what it gets', async () => {
     const server = fakeAuthorizationServer({ knobs: { redirect: { status: 307 } } });
     const manual = await ask(server, {}, { redirect: 'manual' });
@@ -397,6 +405,19 @@ describe('fake authorization server [gap 18]', () => {
     await clock.advance(10);
     await Promise.all(both);
     expect(server.stats.parallelRefreshes).toBe(2);
+  });
+
+  it('does not count a request that its client gave up as one in flight', async () => {
+    const server = fakeAuthorizationServer({ knobs: { connection: 'hangBeforeCommit' } });
+    const token = server.issueRefreshToken();
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const stop = new AbortController();
+      const asked = ask(server, { grant_type: 'refresh_token', refresh_token: token }, { signal: stop.signal });
+      await virtualClock().advance(0);
+      stop.abort('late');
+      await expect(asked).rejects.toBe('late');
+    }
+    expect([server.tokenRequests, server.stats.parallelRefreshes]).toEqual([2, 1]);
   });
 
   it('refuses misspelt knobs and options', () => {
