@@ -32,6 +32,7 @@ function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Prom
 }
 
 // Node's timers are objects that can let the process go; a browser's are numbers.
-function unref(id: unknown): void {
-  if (typeof id === 'object' && id !== null && 'unref' in id && typeof id.unref === 'function') id.unref();
+function unref(timer: unknown): void {
+  const release: unknown = Reflect.get(Object(timer), 'unref');
+  if (typeof release === 'function') release.call(timer);
 }
