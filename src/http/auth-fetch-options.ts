@@ -40,3 +40,6 @@ export interface AuthRequestInit extends RequestInit {
   /** `false`: a 401 of this call goes to the caller; nothing is renewed and nothing is sent again. */
   readonly retryOn401?: boolean | undefined;
 }
+
+/** A `fetch` that also takes the members of {@link AuthRequestInit}. */
+export type AuthFetch = typeof fetch & ((input: RequestInfo | URL, init?: AuthRequestInit) => Promise<Response>);

@@ -5,8 +5,8 @@ import type { KeptBody } from './keep-body.js';
 /** One call on its way: what is sent next, and to whom. */
 export interface Call {
   readonly signal: AbortSignal | undefined;
-  /** Undefined: it has none. */
-  readonly body: KeptBody | undefined;
+  /** Undefined: it has none, or has none any more. */
+  body: KeptBody | undefined;
   /** Who the token is for; undefined once a redirect has left the allow-list, and then for good. */
   resource: AllowedResource | undefined;
   token: AccessToken;

@@ -4,7 +4,7 @@ import { checkInsecureOrigins } from '../core/secure-url.js';
 import { systemClock } from '../core/system-clock.js';
 import type { TokenSource } from '../core/token-source.js';
 import { createAllowList } from './allow-list.js';
-import type { AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';
+import type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';
 import { discard, type Call } from './call.js';
 import { isolated } from './isolated.js';
 import { hasBody, keepInit, keepRequest } from './keep-body.js';
@@ -25,7 +25,7 @@ const mostReportedOrigins = 1000;
  * redirect is refused, with their signal's reason, and with the errors of the inner fetch; when only the renewal after a
  * 401 fails, they resolve with that 401.
  */
-export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions): typeof fetch {
+export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions): AuthFetch {
   checkOptions('createAuthFetch', options, ['allow', 'allowOutside', 'allowInsecureHttp', 'fetch', 'onChallenge', 'isTokenRejected', 'replayBody', 'onEvent', 'clock']);
   const { allowOutside = 'plain', replayBody, onEvent, clock = systemClock } = options;
   const innerFetch = options.fetch;
@@ -65,8 +65,9 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     const next = nextRequest(response, call.url, call.method);
     if (next === undefined) return false;
     if (hops === mostRedirects) throw redirectRefused(`it is the ${mostRedirects + 1}th in a row`);
-    const body = next.keepsBody ? call.body?.take() : undefined;
-    if (next.keepsBody && call.body && body === undefined) throw redirectRefused('the body cannot be sent again');
+    if (!next.keepsBody) call.body = undefined;
+    const body = call.body?.take();
+    if (call.body && body === undefined) throw redirectRefused('the body cannot be sent again');
     const resource = call.resource && allowed(next.url);
     if (resource === undefined) leave(next.url);
     const headers = nextHeaders(call.init.headers, next, next.url.origin === call.url.origin);
@@ -79,9 +80,9 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     return true;
   }
 
-  return async (input, init) => {
+  return async (input: RequestInfo | URL, init?: AuthRequestInit) => {
     const send = innerFetch ?? globalThis.fetch;
-    const { auth, retryOn401, ...rest }: AuthRequestInit = init ?? {};
+    const { auth, retryOn401, ...rest } = init ?? {};
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
     if (auth === false) return send(input, rest);
     const headers = new Headers(rest.headers ?? request?.headers);

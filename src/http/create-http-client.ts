@@ -5,10 +5,12 @@ import type { AuthFetchOptions } from './auth-fetch-options.js';
 import { createAuthFetch } from './create-auth-fetch.js';
 
 /** ky's own options, and those of {@link createAuthFetch}. */
-export interface HttpClientOptions extends Options, Omit<AuthFetchOptions, 'allow' | 'fetch'> {
+export interface HttpClientOptions extends Omit<Options, 'fetch'>, Omit<AuthFetchOptions, 'allow' | 'fetch'> {
   readonly tokens: TokenSource;
   /** Who may see the token. @default the origin of ky's absolute `prefix` or `baseUrl` */
   readonly allow?: readonly string[] | undefined;
+  /** Carries the requests. @default the `fetch` of `ky`, or the global one, looked up at each call */
+  readonly fetch?: Options['fetch'] | undefined;
   /** An instance to extend, with its defaults and hooks; its `fetch` carries the requests. @default ky itself */
   readonly ky?: KyInstance | undefined;
 }

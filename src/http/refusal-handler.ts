@@ -54,8 +54,9 @@ export function createRefusalHandler(
     if (!call.mayRetry || resource.isQuarantined(clock)) return false;
     call.mayRetry = false;
     // Behind a redirect that fetch followed, a second send would repeat what was accepted before it.
-    const again = response.redirected && !/^(?:GET|HEAD)$/i.test(call.method) ? undefined : body?.take();
-    if (again === undefined && (body || response.redirected)) {
+    const repeatable = !response.redirected || /^(?:GET|HEAD)$/i.test(call.method);
+    const again = repeatable ? body?.take() : undefined;
+    if (!repeatable || (body && again === undefined)) {
       isolated(onEvent, { type: 'not_replayable', origin });
       renew(resource, token).catch(() => undefined);
       return false;
