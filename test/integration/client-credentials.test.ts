@@ -1,7 +1,19 @@
 import { type ClientAuth, clientCredentials, clientSecretBasic, clientSecretPost, createTokenManager, type TokenManager } from 'tokenkeep';
 import { createServiceClient } from 'tokenkeep/server';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { basicClient, callersOf, ledger, oddClient, orders, plusClient, postClient, startTestServer, stock, type TestClient, type TestServer } from './support/authorization-server.js';
+import {
+  basicClient,
+  callersOf,
+  ledger,
+  oddClient,
+  orders,
+  plusClient,
+  postClient,
+  startTestServer,
+  stock,
+  type TestClient,
+  type TestServer,
+} from './support/authorization-server.js';
 import { shiftedClock } from './support/shifted-clock.js';
 
 let server: TestServer;
@@ -73,7 +85,10 @@ describe('the server', () => {
 describe('tokens for several APIs', () => {
   it('are kept apart, each requested once [R1, R2, P31]', async () => {
     const { tokens } = createServiceClient({ issuer: server.issuer, clientId: basicClient.id, auth: clientSecretBasic(basicClient.secret) });
-    const each = [...Array(50).keys()].flatMap(() => [tokens.for({ resource: orders }).getToken(), tokens.for({ resource: stock, scope: 'api:write' }).getToken()]);
+    const each = [...Array(50).keys()].flatMap(() => [
+      tokens.for({ resource: orders }).getToken(),
+      tokens.for({ resource: stock, scope: 'api:write' }).getToken(),
+    ]);
     const got = await Promise.all(each);
     expect(new Set(got.map((token) => token.value)).size).toBe(2);
     expect(got[0]?.claims()).toMatchObject({ aud: orders });

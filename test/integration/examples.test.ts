@@ -11,7 +11,14 @@ describe('examples/service', () => {
   beforeAll(async () => {
     server = await startTestServer();
     api = await startProtectedApi({ issuer: server.issuer, audience: orders, scopes: { read: 'api:read', write: 'api:write' } });
-    env = { ISSUER: server.issuer, CLIENT_ID: oddClient.id, CLIENT_SECRET: oddClient.secret, API_URL: `${api.url}/orders`, RESOURCE: orders, SCOPE: 'api:read' };
+    env = {
+      ISSUER: server.issuer,
+      CLIENT_ID: oddClient.id,
+      CLIENT_SECRET: oddClient.secret,
+      API_URL: `${api.url}/orders`,
+      RESOURCE: orders,
+      SCOPE: 'api:read',
+    };
   });
   afterAll(() => Promise.all([api.close(), server.close()]));
 

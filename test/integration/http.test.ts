@@ -16,7 +16,13 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([api.close(), server.close()]));
 beforeEach(() => {
-  client = createServiceClient({ issuer: server.issuer, clientId: basicClient.id, auth: clientSecretBasic(basicClient.secret), resource: orders, scope: 'api:read' });
+  client = createServiceClient({
+    issuer: server.issuer,
+    clientId: basicClient.id,
+    auth: clientSecretBasic(basicClient.secret),
+    resource: orders,
+    scope: 'api:read',
+  });
   tokens = client.tokens;
   server.log.length = 0;
   server.delayMs = 0;
@@ -54,8 +60,17 @@ describe('a call through the HTTP client', () => {
 
   it('goes through a ky instance of the user, with its prefix and hooks', async () => {
     const own = ky.create({ prefix: api.url, headers: { 'x-own': 'yes' } });
-    expect(await createHttpClient({ tokens, ky: own, allow: [api.url] }).get('orders').json()).toMatchObject({ client: basicClient.id });
-    expect(await own.extend({ fetch: createAuthFetch(tokens, { allow: [api.url] }) }).get('orders').json()).toMatchObject({ client: basicClient.id });
+    expect(
+      await createHttpClient({ tokens, ky: own, allow: [api.url] })
+        .get('orders')
+        .json(),
+    ).toMatchObject({ client: basicClient.id });
+    expect(
+      await own
+        .extend({ fetch: createAuthFetch(tokens, { allow: [api.url] }) })
+        .get('orders')
+        .json(),
+    ).toMatchObject({ client: basicClient.id });
   });
 
   it('gets another token and is sent again when its token was revoked [H10, gap 1]', async () => {
@@ -82,7 +97,13 @@ describe('a call through the HTTP client', () => {
   });
 
   it('keeps its body when it is sent again [H12, H13, gap 16]', async () => {
-    await using writer = createServiceClient({ issuer: server.issuer, clientId: basicClient.id, auth: clientSecretBasic(basicClient.secret), resource: orders, scope: 'api:read api:write' });
+    await using writer = createServiceClient({
+      issuer: server.issuer,
+      clientId: basicClient.id,
+      auth: clientSecretBasic(basicClient.secret),
+      resource: orders,
+      scope: 'api:read api:write',
+    });
     const http = writer.http({ baseUrl: api.url });
     await http.get('/orders');
     api.revokeLatest();

@@ -1,4 +1,13 @@
-import { clientSecretBasic, createTokenManager, type JournalEntry, memoryStore, none, type RefreshTokenOptions, refreshToken, type TokenManagerOptions } from 'tokenkeep';
+import {
+  clientSecretBasic,
+  createTokenManager,
+  type JournalEntry,
+  memoryStore,
+  none,
+  type RefreshTokenOptions,
+  refreshToken,
+  type TokenManagerOptions,
+} from 'tokenkeep';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callersOf, oddClient, orders, publicClient, startTestServer, stock, type TestServer } from './support/authorization-server.js';
 import { shiftedClock } from './support/shifted-clock.js';
@@ -28,7 +37,11 @@ function managerOf(token: string, options: Partial<TokenManagerOptions> = {}, gr
 describe('a refresh token that is replaced at each use', () => {
   it('is dead, and all that came from it, when it is sent twice: so the server sees what these tests want to see', async () => {
     const { refreshToken: token } = await server.issueRefreshToken(publicClient.id);
-    const send = () => fetch(`${server.issuer}/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'refresh_token', client_id: publicClient.id, refresh_token: token }) });
+    const send = () =>
+      fetch(`${server.issuer}/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'refresh_token', client_id: publicClient.id, refresh_token: token }),
+      });
     expect([(await send()).status, (await send()).status]).toEqual([200, 400]);
     expect(server.refusals).toEqual(['refresh token already used']);
   });

@@ -24,7 +24,8 @@ describe('ten clients that were given one store', () => {
       createServiceClient({ issuer: server.issuer, clientId: basicClient.id, auth: clientSecretBasic(basicClient.secret), resource: orders, store, clock });
     clients = Array.from({ length: 10 }, make);
   });
-  const all = async (): Promise<Set<string>> => new Set((await Promise.all(clients.map(({ tokens }) => callersOf(tokens, 1_000)))).flatMap((values) => [...values]));
+  const all = async (): Promise<Set<string>> =>
+    new Set((await Promise.all(clients.map(({ tokens }) => callersOf(tokens, 1_000)))).flatMap((values) => [...values]));
 
   it('send one token request for 10,000 concurrent callers [gap 15]', async () => {
     expect((await all()).size).toBe(1);

@@ -82,7 +82,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
     async introspect(token: string) {
       const authorization = `Basic ${btoa(`${basicClient.id}:${basicClient.secret}`)}`;
-      const response = await fetch(`${server.issuer}/token/introspection`, { method: 'POST', headers: { authorization }, body: new URLSearchParams({ token }) });
+      const response = await fetch(`${server.issuer}/token/introspection`, {
+        method: 'POST',
+        headers: { authorization },
+        body: new URLSearchParams({ token }),
+      });
       const answer: unknown = await response.json();
       return typeof answer === 'object' && answer !== null && 'active' in answer && answer.active === true;
     },

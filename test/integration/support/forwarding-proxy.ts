@@ -28,7 +28,10 @@ export async function startForwardingProxy(): Promise<ForwardingProxy> {
       onward.write(head);
       onward.pipe(client).pipe(onward);
     });
-    for (const [from, to] of [[client, onward], [onward, client]] as const) {
+    for (const [from, to] of [
+      [client, onward],
+      [onward, client],
+    ] as const) {
       from.on('error', () => to.destroy());
       from.on('close', () => to.destroy());
     }
@@ -48,7 +51,9 @@ export function fetchThrough(proxyUrl: string): typeof fetch {
       const outgoing = httpRequest({ hostname, port, method: request.method, path: request.url, headers, signal: request.signal }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('end', () => resolve(new Response(Buffer.concat(chunks), { status: answer.statusCode ?? 502, headers: { 'content-type': answer.headers['content-type'] ?? '' } })));
+        answer.on('end', () =>
+          resolve(new Response(Buffer.concat(chunks), { status: answer.statusCode ?? 502, headers: { 'content-type': answer.headers['content-type'] ?? '' } })),
+        );
         answer.on('error', reject);
       });
       outgoing.on('error', reject);

@@ -2,7 +2,11 @@ import { createPrivateKey, generateKeyPairSync, randomBytes, sign } from 'node:c
 
 /** A certificate for this machine that no authority vouches for, and its key: both as PEM. (RFC 5280; no tool needed.) */
 export function selfSignedCertificate(): { readonly key: string; readonly cert: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: { type: 'spki', format: 'der' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+  const { publicKey, privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
   const name = sequence(set(sequence(oid('550403'), der(0x0c, Buffer.from('tokenkeep test')))));
   const day = 24 * 60 * 60 * 1000;
