@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type Grant,
   type GrantContext,
@@ -61,10 +62,15 @@ export interface Watched {
   eventsOf<T extends JournalEntry['type']>(type: T): Extract<JournalEntry, { type: T }>[];
 }
 
+// As the real one, but without a turn of the event loop, which a virtual clock would have to wait for.
+async function digest(text: string): Promise<string> {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
 /** A manager without chance: jitter is `random` of its full range. */
 export function watched(options: TokenManagerOptions, random = 0): Watched {
   const events: JournalEntry[] = [];
-  const tokens = createManager({ ...options, onEvent: (entry) => void events.push(entry) }, { random: () => random });
+  const tokens = createManager({ ...options, onEvent: (entry) => void events.push(entry) }, { random: () => random, digest });
   return { tokens, events, eventsOf: (type) => events.filter((entry): entry is Extract<JournalEntry, { type: typeof type }> => entry.type === type) };
 }
 
@@ -152,7 +158,9 @@ export function signedIn(
   const clock = options.clock ?? virtualClock();
   const server = fakeAuthorizationServer({ clock, knobs: { ...options.knobs } });
   const store = options.store ?? observedStore(clock);
-  const grant = refreshToken({ server: server.metadata, clientId: 'app', fetch: server.fetch, refreshToken: server.issueRefreshToken({ clientId: 'app' }), ...options.grant });
+  const initial = options.grant?.refreshToken ?? server.issueRefreshToken({ clientId: 'app' });
+  const real = refreshToken({ server: server.metadata, clientId: 'app', fetch: server.fetch, refreshToken: initial, ...options.grant });
+  const grant: Grant = { ...real, identity: () => digest(initial) };
   return { clock, server, store, grant, ...watched({ grant, store, clock, ...options.manager }) };
 }
 
