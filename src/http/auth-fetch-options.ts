@@ -33,7 +33,10 @@ export interface AuthFetchOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** What a call may say beside the members of `RequestInit`; ky hands both on. */
+/**
+ * What a call may say beside the members of `RequestInit`. ky hands both on, but its types don't know them: give ky a
+ * constant of this type (`const plain: AuthRequestInit = { auth: false }`).
+ */
 export interface AuthRequestInit extends RequestInit {
   /** `false`: this call is sent as it is, without a token. */
   readonly auth?: boolean | undefined;
