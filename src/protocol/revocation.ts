@@ -23,7 +23,6 @@ export async function revokeTokens(server: AuthorizationServer, tokens: TokenSet
     if (token === undefined) continue;
     // One that cannot be revoked must not keep the other alive.
     await revoke(server, metadata, token, hint, context).catch((error: unknown) => failures.push(error));
-    context.signal.throwIfAborted();
   }
   if (failures.length > 0) throw failures[0];
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { TokenError } from '../../../src/core/errors.js';
 import { type ClientAuth, clientSecretBasic, clientSecretPost, none } from '../../../src/protocol/client-auth.js';
 import { clientCredentials } from '../../../src/protocol/client-credentials.js';
 import { refreshToken } from '../../../src/protocol/refresh-token.js';
@@ -95,6 +96,12 @@ describe('client authentication', () => {
     const error = await failure(grant.request(undefined, context()));
     expect(error.code).toBe('grant_failed');
     expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary');
+  });
+
+  it('passes on a TokenError of a secret function, which says what it asks for', async () => {
+    const own = new TokenError('interaction_required', 'unlock the vault', { phase: 'token' });
+    const grant = clientCredentials({ server, clientId: 'svc', auth: clientSecretPost(() => Promise.reject(own)), fetch: fakeServer(json(good)).fetch });
+    expect(await failure(grant.request(undefined, context()))).toBe(own);
   });
 
   it.each(['', 'line\r\nbreak', undefined, 5])('fails with the name of the option when a secret function gives %j [P6]', async (value) => {

@@ -178,6 +178,31 @@ describe('discovery', () => {
     isDown = false;
     await expect(grant.request(undefined, context({ clock }))).resolves.toMatchObject({ accessToken: 'at-1' });
   });
+
+  it("ends with the signal's reason, also where an old document would do [A27] [R20]", async () => {
+    const clock = standingClock();
+    let answers = 0;
+    const { grant } = discovering(() => (answers++ === 0 ? json(document())() : new Promise(() => undefined)));
+    await grant.request(undefined, context({ clock }));
+    clock.time += 25 * hour;
+    const limit = new AbortController();
+    const reason = new Error('time is up');
+    const waiting = grant.request(undefined, context({ clock, signal: limit.signal }));
+    limit.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+  });
+
+  it('waits 3 s at most for a new document where an old one would do [A27]', async () => {
+    const clock = standingClock();
+    let answers = 0;
+    const { grant } = discovering(() => (answers++ === 0 ? json(document())() : new Promise(() => undefined)));
+    await grant.request(undefined, context({ clock }));
+    const waking = standingClock(clock.time + 25 * hour, true);
+    const given = context({ clock: waking });
+    await expect(grant.request(undefined, given)).resolves.toMatchObject({ accessToken: 'at-1' });
+    expect(waking.slept).toEqual([3000]);
+    expect(given.events).toMatchObject([{ code: 'stale_metadata', message: expect.stringContaining('(timeout)') }]);
+  });
 });
 
 describe('endpoints that discovery names', () => {
