@@ -20,7 +20,7 @@ describe('the grants against the fake authorization server of the test kit', () 
     expect(server.requests.map(({ endpoint }) => endpoint)).toEqual(['discovery', 'token', 'revocation', 'discovery', 'token', 'revocation']);
   });
 
-  it('is refused with a wrong secret and heals with the right one [R11]', async () => {
+  it('is refused with a wrong secret and heals with the right one', async () => {
     const server = fakeAuthorizationServer({ clients });
     let secret = 'wrong';
     const grant = clientCredentials({ issuer: server.issuer, clientId: 'svc', auth: clientSecretBasic(() => secret), fetch: server.fetch });

@@ -98,7 +98,7 @@ describe('discovery', () => {
     'https://login.example/{tenantid}/v2.0',
     undefined,
     5,
-  ])('refuses the document of another issuer, were it equal as a URL: %s [A27] [A28] [S11]', async (issuer) => {
+  ])('refuses the document of another issuer, were it equal as a URL: %s [A27] [A28]', async (issuer) => {
     const { grant, fake } = discovering(json({ ...document(), issuer }));
     expect(await failure(grant.request(undefined, context()))).toMatchObject({ code: 'issuer_mismatch', kind: 'configuration' });
     expect(fake.requests).toHaveLength(1);
@@ -116,7 +116,7 @@ describe('discovery', () => {
     expect(discoveries()).toHaveLength(1);
   });
 
-  it('goes on for the others when the one that started it gives up [A27] [R25]', async () => {
+  it('goes on for the others when the one that started it gives up [A27]', async () => {
     let answer: (response: Response) => void = () => undefined;
     const { grant } = discovering(
       () =>
@@ -135,7 +135,7 @@ describe('discovery', () => {
     await expect(two).resolves.toMatchObject({ accessToken: 'at-1' });
   });
 
-  it('ends after 10 s when the server never answers [A27] [R20]', async () => {
+  it('ends after 10 s when the server never answers [A27]', async () => {
     const clock = standingClock(undefined, true);
     const { grant } = discovering(() => new Promise(() => undefined));
     expect(await failure(grant.request(undefined, context({ clock })))).toMatchObject({ code: 'timeout', phase: 'discovery', kind: 'transient' });
@@ -179,7 +179,7 @@ describe('discovery', () => {
     await expect(grant.request(undefined, context({ clock }))).resolves.toMatchObject({ accessToken: 'at-1' });
   });
 
-  it("ends with the signal's reason, also where an old document would do [A27] [R20]", async () => {
+  it("ends with the signal's reason, also where an old document would do [A27]", async () => {
     const clock = standingClock();
     let answers = 0;
     const { grant } = discovering(() => (answers++ === 0 ? json(document())() : new Promise(() => undefined)));

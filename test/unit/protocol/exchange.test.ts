@@ -114,7 +114,7 @@ describe('the exchange with a real server', () => {
     expect(error).toMatchObject({ code: 'network_error', kind: 'transient' });
   });
 
-  it('stops reading an answer that drips, when the attempt is aborted [R20] [P22]', async () => {
+  it('stops reading an answer that drips, when the attempt is aborted [P22]', async () => {
     const limit = new AbortController();
     const reason = new Error('time is up');
     let closed: () => void = () => undefined;
@@ -130,7 +130,7 @@ describe('the exchange with a real server', () => {
     await isClosed;
   });
 
-  it('stops reading and cancels the stream even where the fetch takes no notice of the signal [R20] [P22]', async () => {
+  it('stops reading and cancels the stream even where the fetch takes no notice of the signal [P22]', async () => {
     const limit = new AbortController();
     const reason = new Error('time is up');
     let cancelled = false;

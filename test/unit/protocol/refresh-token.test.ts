@@ -13,7 +13,7 @@ function grantOf(options: Partial<RefreshTokenOptions> = {}, ...answers: Answer[
 const current = (rest: Partial<TokenSet> = {}): TokenSet => ({ accessToken: 'at-0', tokenType: 'Bearer', sentAt: 0, lifetimeMs: 1, scope: [], ...rest });
 
 describe('the refresh token grant', () => {
-  it('sends the initial refresh token first and the current one afterwards [P21] [R5]', async () => {
+  it('sends the initial refresh token first and the current one afterwards [P21]', async () => {
     const { fake, grant } = grantOf();
     await grant.request(undefined, context());
     await grant.request(current(), context());
@@ -64,14 +64,14 @@ describe('the refresh token grant', () => {
     expect((await grantOf().grant.request(undefined, context({ target: { scope: 'z' } }))).scope).toEqual(['z']);
   });
 
-  it('calls a refused refresh token a revoked grant [R9] [R10]', async () => {
+  it('calls a refused refresh token a revoked grant [R10]', async () => {
     expect(await failure(grantOf({}, json({ error: 'invalid_grant' }, 400)).grant.request(undefined, context()))).toMatchObject({
       code: 'grant_revoked',
       kind: 'interaction',
     });
   });
 
-  it('has an identity that tells refresh tokens apart and gives none away [R1] [S6]', async () => {
+  it('has an identity that tells refresh tokens apart and gives none away [S6]', async () => {
     const [a, b, c] = [grantOf().grant, grantOf().grant, grantOf({ refreshToken: 'rt-other' }).grant];
     expect(a.id).toBe(b.id);
     expect(await a.identity?.()).toBe(await b.identity?.());
@@ -79,7 +79,7 @@ describe('the refresh token grant', () => {
     expect(inspect(a, { depth: null, showHidden: true }) + a.id + (await a.identity?.())).not.toContain('rt-0');
   });
 
-  it('says that it keeps its refresh token only where the preset promises it [R14]', () => {
+  it('says that it keeps its refresh token only where the preset promises it', () => {
     expect(grantOf().grant).toMatchObject({ renews: 'refreshToken', keepsRefreshToken: false });
     expect(grantOf({ preset: { rotation: 'optional' } }).grant.keepsRefreshToken).toBe(false);
     expect(grantOf({ preset: { rotation: 'none' } }).grant.keepsRefreshToken).toBe(true);

@@ -15,7 +15,7 @@ function revoking(...answers: Answer[]) {
 }
 
 describe('revocation', () => {
-  it('posts the refresh token and then the access token, with their hints and the client, so that it survives a closed page [G11] [R27] [P28]', async () => {
+  it('posts the refresh token and then the access token, with their hints and the client, so that it survives a closed page [G11] [P28]', async () => {
     const { fake, revoke } = revoking(text(''));
     await revoke();
     expect(fake.requests.map(({ url, body }) => [url, ...body.entries()])).toEqual([
@@ -89,7 +89,7 @@ describe('revocation', () => {
     expect((await failure(revoke())).message).not.toContain('rt-canary');
   });
 
-  it("ends with the signal's reason [R20]", async () => {
+  it("ends with the signal's reason", async () => {
     const limit = new AbortController();
     const reason = new Error('time is up');
     const { fake, revoke } = revoking(() => {

@@ -143,7 +143,7 @@ describe('the taxonomy of failures', () => {
     expect((await refused(() => undefined as unknown as Response)).code).toBe('network_error');
   });
 
-  it("lets the signal's own reason through when the attempt is aborted [R20]", async () => {
+  it("lets the signal's own reason through when the attempt is aborted", async () => {
     const reason = new Error('the time is up');
     for (const answer of [() => new Promise<Response>(() => undefined), json(good)]) {
       const limit = new AbortController();
@@ -157,7 +157,7 @@ describe('the taxonomy of failures', () => {
     }
   });
 
-  it('sends nothing when the attempt was over before it began [R20]', async () => {
+  it('sends nothing when the attempt was over before it began', async () => {
     const fake = fakeServer(json(good));
     const reason = new Error('too late');
     await expect(

@@ -91,7 +91,7 @@ describe('the token request', () => {
     expect(thrown(() => grantOf({ params: params as Record<string, string> })).code).toBe('invalid_option');
   });
 
-  it('cannot be turned into a password grant [G15] [A1]', () => {
+  it('cannot be turned into a password grant [G15]', () => {
     for (const grant_type of ['password', 'implicit'])
       expect(thrown(() => grantOf({ params: { grant_type, username: 'a', password: 'b' } })).message).toContain('grant_type');
   });
@@ -159,7 +159,7 @@ describe('the token request', () => {
     expect(fake.requests).toHaveLength(1);
   });
 
-  it('gives equal ids to grants that ask for the same in another order, others to the rest, and no secret to any [R1] [S6]', () => {
+  it('gives equal ids to grants that ask for the same in another order, others to the rest, and no secret to any [S6]', () => {
     const id = (options: Partial<ClientCredentialsOptions>) => grantOf(options).grant.id;
     const base = id({ scope: 'a b', resource: ['https://a.example/', 'https://b.example/'], params: { x: '1', y: '2' } });
     expect(id({ scope: ['b', 'a', 'b'], resource: ['https://b.example/', 'https://a.example/'], params: { y: '2', x: '1' } })).toBe(base);
