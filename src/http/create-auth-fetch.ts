@@ -26,7 +26,17 @@ const mostReportedOrigins = 1000;
  * 401 fails, they resolve with that 401.
  */
 export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions): AuthFetch {
-  checkOptions('createAuthFetch', options, ['allow', 'allowOutside', 'allowInsecureHttp', 'fetch', 'onChallenge', 'isTokenRejected', 'replayBody', 'onEvent', 'clock']);
+  checkOptions('createAuthFetch', options, [
+    'allow',
+    'allowOutside',
+    'allowInsecureHttp',
+    'fetch',
+    'onChallenge',
+    'isTokenRejected',
+    'replayBody',
+    'onEvent',
+    'clock',
+  ]);
   const { allowOutside = 'plain', replayBody, onEvent, clock = systemClock } = options;
   const innerFetch = options.fetch;
   checkPort('tokens', tokens ?? null, ['getToken']);

@@ -32,7 +32,8 @@ export function createTokenPresenter(tokens: TokenSource): TokenPresenter {
     },
     present(headers, { value, type }) {
       if (value !== lastValue || type !== lastType) {
-        if (!/^[\x21-\x7e]+$/.test(value)) throw new TokenError('unacceptable_response', 'The access token has characters that a header must not carry', { phase: 'http' });
+        if (!/^[\x21-\x7e]+$/.test(value))
+          throw new TokenError('unacceptable_response', 'The access token has characters that a header must not carry', { phase: 'http' });
         lastValue = value;
         lastType = type;
         lastHeader = `${type} ${value}`;

@@ -6,7 +6,14 @@ import { adapters, FakeTokens, record, stubFetch } from './support.js';
 async function carriesToken(allow: string[], input: RequestInfo | URL, more: Partial<AuthFetchOptions> = {}): Promise<boolean> {
   const seen: boolean[] = [];
   const tokens = new FakeTokens();
-  const api = createAuthFetch(tokens, { allow, ...more, fetch: stubFetch((_, headers) => (seen.push(headers.has('authorization')), new Response())) });
+  const api = createAuthFetch(tokens, {
+    allow,
+    ...more,
+    fetch: stubFetch((_, headers) => {
+      seen.push(headers.has('authorization'));
+      return new Response();
+    }),
+  });
   await api(input);
   expect(seen).toHaveLength(1);
   expect(tokens.calls).toHaveLength(seen[0] ? 1 : 0);
@@ -91,7 +98,13 @@ describe('the allow-list', () => {
   it('looks at a URL object as it was at the call [H1]', async () => {
     const tokens = new FakeTokens();
     const seen: string[] = [];
-    const api = createAuthFetch(tokens, { allow: origin, fetch: stubFetch((url, headers) => (seen.push(`${url} ${headers.get('authorization')}`), new Response())) });
+    const api = createAuthFetch(tokens, {
+      allow: origin,
+      fetch: stubFetch((url, headers) => {
+        seen.push(`${url} ${headers.get('authorization')}`);
+        return new Response();
+      }),
+    });
     const url = new URL('https://api.example.com/a');
     const pending = api(url);
     url.href = 'https://evil.test/';
@@ -118,7 +131,9 @@ describe('the allow-list', () => {
     ['no text', [1]],
     ['one bad among good', ['https://api.example.com', '']],
   ])('refuses %s at construction [H1] [H2]', (_, allow) => {
-    expect(() => Reflect.apply(createAuthFetch, undefined, [new FakeTokens(), { allow }])).toThrow(expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('"allow"') }));
+    expect(() => Reflect.apply(createAuthFetch, undefined, [new FakeTokens(), { allow }])).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('"allow"') }),
+    );
   });
 
   it.each<[string, unknown[], string]>([
@@ -135,12 +150,18 @@ describe('the allow-list', () => {
     ['replayBody: 1', [new FakeTokens(), { allow: origin, replayBody: 1 }], 'replayBody'],
     ['clock: {}', [new FakeTokens(), { allow: origin, clock: {} }], 'clock'],
   ])('refuses %s at construction, by name', (_, given, name) => {
-    expect(() => Reflect.apply(createAuthFetch, undefined, given)).toThrow(expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }));
+    expect(() => Reflect.apply(createAuthFetch, undefined, given)).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+    );
   });
 });
 
 describe.each(adapters)('a request to an unrelated absolute URL, through $name', ({ make }) => {
-  const inner = (seen: (string | null)[]): typeof fetch => stubFetch((_, headers) => (seen.push(headers.get('authorization')), new Response()));
+  const inner = (seen: (string | null)[]): typeof fetch =>
+    stubFetch((_, headers) => {
+      seen.push(headers.get('authorization'));
+      return new Response();
+    });
 
   it('carries no token, waits for none, and is reported once per origin [peer P9] [complaint 19] [gap 8] [H1]', async () => {
     const seen: (string | null)[] = [];
@@ -167,7 +188,14 @@ describe.each(adapters)('a request to an unrelated absolute URL, through $name',
 describe("ky's base URL", () => {
   async function carried(options: object, input: string | URL | Request): Promise<string> {
     let seen = '';
-    const api = createHttpClient({ tokens: new FakeTokens(), fetch: stubFetch((url, headers) => ((seen = `${url} ${headers.get('authorization')}`), new Response())), ...options });
+    const api = createHttpClient({
+      tokens: new FakeTokens(),
+      fetch: stubFetch((url, headers) => {
+        seen = `${url} ${headers.get('authorization')}`;
+        return new Response();
+      }),
+      ...options,
+    });
     await api(input);
     return seen;
   }
@@ -187,7 +215,12 @@ describe("ky's base URL", () => {
     expect(await carried(options, input)).toBe(expected);
   });
 
-  it.each([{}, { baseUrl: '/api' }, { prefix: 'api' }, { baseUrl: 'http://api.example.com' }])('without an absolute, secure one and without "allow" there is no client: %j [H1] [H2]', (options) => {
-    expect(() => createHttpClient({ tokens: new FakeTokens(), ...options })).toThrow(expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('"allow"') }));
-  });
+  it.each([{}, { baseUrl: '/api' }, { prefix: 'api' }, { baseUrl: 'http://api.example.com' }])(
+    'without an absolute, secure one and without "allow" there is no client: %j [H1] [H2]',
+    (options) => {
+      expect(() => createHttpClient({ tokens: new FakeTokens(), ...options })).toThrow(
+        expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('"allow"') }),
+      );
+    },
+  );
 });

@@ -42,7 +42,11 @@ describe.each(adapters)('a refused request through $name', ({ name, make }) => {
     ['1 MiB of bytes', () => new Uint8Array(mebibyte).fill(7), undefined],
   ])('is sent again with %s, byte for byte [H13] [gap 16]', async (_, body, type) => {
     await using api = await serve(guarded((token) => token === 'token-1'));
-    const response = await make(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/things`, { method: 'PUT', body: body(), headers: { 'x-mine': 'yes' } });
+    const response = await make(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/things`, {
+      method: 'PUT',
+      body: body(),
+      headers: { 'x-mine': 'yes' },
+    });
     expect(response.status).toBe(200);
     const [first, second] = api.seen;
     expect(plain(second?.body ?? Buffer.of(), second?.headers['content-type'])).toBe(plain(first?.body ?? Buffer.of(), first?.headers['content-type']));

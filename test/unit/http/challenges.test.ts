@@ -10,7 +10,9 @@ function answering(status: number, ...challenges: string[]): Promise<TestServer>
 }
 
 describe.each(adapters)('a challenge through $name', ({ make }) => {
-  async function call(api: TestServer): Promise<{ sends: number; renewals: number; status: number; text: string; challenges: ResourceChallenge[]; events: ReturnType<typeof record>['events'] }> {
+  async function call(
+    api: TestServer,
+  ): Promise<{ sends: number; renewals: number; status: number; text: string; challenges: ResourceChallenge[]; events: ReturnType<typeof record>['events'] }> {
     const tokens = new FakeTokens();
     const { events, onEvent } = record();
     const challenges: ResourceChallenge[] = [];
@@ -44,7 +46,9 @@ describe.each(adapters)('a challenge through $name', ({ make }) => {
     const seen = await call(api);
     expect(seen).toMatchObject({ status, text: 'the body', sends: 1, renewals: 0 });
     const scopes = ['read', 'write', 'admin'];
-    expect(seen.challenges).toMatchObject([{ error: 'insufficient_scope', status, origin: api.origin, scopes, challenge: { scheme: 'bearer', params: { scope: 'write  read admin' } } }]);
+    expect(seen.challenges).toMatchObject([
+      { error: 'insufficient_scope', status, origin: api.origin, scopes, challenge: { scheme: 'bearer', params: { scope: 'write  read admin' } } },
+    ]);
     expect(seen.events).toEqual([{ type: 'step_up', origin: api.origin, error: 'insufficient_scope', scopes, acrValues: [], maxAgeMs: undefined }]);
   });
 
@@ -53,7 +57,9 @@ describe.each(adapters)('a challenge through $name', ({ make }) => {
     const seen = await call(api);
     expect(seen).toMatchObject({ status: 401, text: 'the body', sends: 1, renewals: 0 });
     expect(seen.challenges).toMatchObject([{ error: 'insufficient_user_authentication', acrValues: ['gold', 'silver'], maxAgeMs: 300_000, claims: undefined }]);
-    expect(seen.events).toEqual([{ type: 'step_up', origin: api.origin, error: 'insufficient_user_authentication', scopes: ['read'], acrValues: ['gold', 'silver'], maxAgeMs: 300_000 }]);
+    expect(seen.events).toEqual([
+      { type: 'step_up', origin: api.origin, error: 'insufficient_user_authentication', scopes: ['read'], acrValues: ['gold', 'silver'], maxAgeMs: 300_000 },
+    ]);
   });
 
   it.each([

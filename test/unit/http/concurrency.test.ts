@@ -7,7 +7,10 @@ import { adapters, FakeTokens, settle, stubFetch } from './support.js';
 const allow = ['https://api.test'];
 
 /** Refuses `token-0`, each request after a delay of its own. */
-function refusing(delayMs: (index: number) => number, clock = virtualClock()): { clock: ReturnType<typeof virtualClock>; fetch: typeof fetch; sends: Map<string, string[]> } {
+function refusing(
+  delayMs: (index: number) => number,
+  clock = virtualClock(),
+): { clock: ReturnType<typeof virtualClock>; fetch: typeof fetch; sends: Map<string, string[]> } {
   const sends = new Map<string, string[]>();
   const fetch = stubFetch(async (url, headers) => {
     const token = headers.get('authorization') ?? '';
@@ -61,7 +64,13 @@ describe.each(adapters)('requests at once, through $name', ({ make }) => {
     const tokens = new FakeTokens();
     tokens.sticky = true;
     let sends = 0;
-    const response = await make(tokens, { allow, fetch: stubFetch(() => ((sends += 1), new Response(null, { status: 401 }))) })('https://api.test/');
+    const response = await make(tokens, {
+      allow,
+      fetch: stubFetch(() => {
+        sends += 1;
+        return new Response(null, { status: 401 });
+      }),
+    })('https://api.test/');
     expect([response.status, sends, tokens.renewals]).toEqual([401, 1, 1]);
   });
 });

@@ -12,7 +12,15 @@ describe('createHttpClient', () => {
     const sent: (string | null)[] = [];
     const statuses = [503, 401, 200];
     const tokens = new FakeTokens();
-    const api = createHttpClient({ tokens, baseUrl, retry: noDelay, fetch: stubFetch((_, headers) => (sent.push(headers.get('authorization')), new Response('{}', { status: statuses[sent.length - 1] ?? 200 }))) });
+    const api = createHttpClient({
+      tokens,
+      baseUrl,
+      retry: noDelay,
+      fetch: stubFetch((_, headers) => {
+        sent.push(headers.get('authorization'));
+        return new Response('{}', { status: statuses[sent.length - 1] ?? 200 });
+      }),
+    });
     expect((await api('a')).status).toBe(200);
     expect(sent).toEqual(['Bearer token-0', 'Bearer token-0', 'Bearer token-1']);
     expect(tokens.renewals).toBe(1);
@@ -37,7 +45,9 @@ describe('createHttpClient', () => {
       asked += 1;
       return Promise.reject(new TokenError('network_error', 'down', { phase: 'token' }));
     };
-    await expect(createHttpClient({ tokens, baseUrl, retry: noDelay, fetch: stubFetch(() => new Response()) })('a')).rejects.toMatchObject({ code: 'network_error' });
+    await expect(createHttpClient({ tokens, baseUrl, retry: noDelay, fetch: stubFetch(() => new Response()) })('a')).rejects.toMatchObject({
+      code: 'network_error',
+    });
     expect(asked).toBe(1);
   });
 
@@ -61,7 +71,9 @@ describe('createHttpClient', () => {
   });
 
   it('a body survives a 503 and a 401 in one call [H6] [H13]', async () => {
-    await using server = await serve((request, response, count) => (count === 1 ? response.writeHead(503).end() : guarded((token) => token === 'token-1')(request, response, count)));
+    await using server = await serve((request, response, count) =>
+      count === 1 ? response.writeHead(503).end() : guarded((token) => token === 'token-1')(request, response, count),
+    );
     const api = createHttpClient({ tokens: new FakeTokens(), baseUrl: server.origin, retry: noDelay });
     expect(await api.put('a', { json: { a: 'ä' } }).json()).toEqual({ a: 'ä' });
     expect(server.seen.map(({ body }) => String(body))).toEqual(['{"a":"ä"}', '{"a":"ä"}', '{"a":"ä"}']);
@@ -87,14 +99,23 @@ describe('createHttpClient', () => {
     ["that of the user's own ky", { ky: ky.create({ timeout: 777 }) }, 777],
   ])('the timeout is %s', (_, options, expected) => {
     let timeout: unknown;
-    createHttpClient({ tokens: new FakeTokens(), baseUrl, ...options }).extend((defaults) => ((timeout = defaults.timeout), {}));
+    createHttpClient({ tokens: new FakeTokens(), baseUrl, ...options }).extend((defaults) => {
+      timeout = defaults.timeout;
+      return {};
+    });
     expect(timeout).toBe(expected);
   });
 
   it("ky's timeout ends the wait for a token and leaves the renewal running [H23]", async () => {
     const tokens = new FakeTokens();
     let aborted = false;
-    tokens.getToken = (options = {}) => new Promise((_, reject) => options.signal?.addEventListener('abort', () => ((aborted = true), reject(options.signal?.reason))));
+    tokens.getToken = (options = {}) =>
+      new Promise((_, reject) =>
+        options.signal?.addEventListener('abort', () => {
+          aborted = true;
+          return reject(options.signal?.reason);
+        }),
+      );
     await expect(createHttpClient({ tokens, baseUrl, timeout: 1, retry: 0, fetch: stubFetch(() => new Response()) })('a')).rejects.toBeInstanceOf(TimeoutError);
     expect(aborted).toBe(true);
   });
@@ -105,7 +126,10 @@ describe('createHttpClient', () => {
       baseUrl,
       headers: { 'x-own': 'yes' },
       hooks: { beforeRequest: [({ request }) => request.headers.set('x-hook', 'yes')] },
-      fetch: stubFetch((url, headers) => (seen.push([url, headers.get('x-own'), headers.get('x-hook'), headers.get('authorization')].join()), new Response())),
+      fetch: stubFetch((url, headers) => {
+        seen.push([url, headers.get('x-own'), headers.get('x-hook'), headers.get('authorization')].join());
+        return new Response();
+      }),
     });
     await createHttpClient({ tokens: new FakeTokens(), ky: own })('a');
     expect(seen).toEqual(['https://api.test/a,yes,yes,Bearer token-0']);
@@ -118,7 +142,15 @@ describe('createHttpClient', () => {
 
   it('hands auth: false and retryOn401: false on from a ky call [H4] [H12]', async () => {
     const seen: boolean[] = [];
-    const api = createHttpClient({ tokens: new FakeTokens(), baseUrl, throwHttpErrors: false, fetch: stubFetch((_, headers) => (seen.push(headers.has('authorization')), new Response(null, { status: 401 }))) });
+    const api = createHttpClient({
+      tokens: new FakeTokens(),
+      baseUrl,
+      throwHttpErrors: false,
+      fetch: stubFetch((_, headers) => {
+        seen.push(headers.has('authorization'));
+        return new Response(null, { status: 401 });
+      }),
+    });
     const plain: AuthRequestInit = { auth: false };
     const once: AuthRequestInit = { retryOn401: false };
     await api.get('a', plain);
@@ -133,14 +165,24 @@ describe('createHttpClient', () => {
     ['an empty list', { tokens: new FakeTokens(), baseUrl, allow: [] }, 'allow'],
     ['a fetch that is none', { tokens: new FakeTokens(), baseUrl, fetch: 1 }, 'fetch'],
   ])('refuses %s at construction, by name', (_, options, name) => {
-    expect(() => Reflect.apply(createHttpClient, undefined, [options])).toThrow(expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }));
+    expect(() => Reflect.apply(createHttpClient, undefined, [options])).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(name) }),
+    );
   });
 });
 
 describe('ky as it is taken to be [L6]', () => {
   const sends = async (status: number, options: object = {}): Promise<number> => {
     let count = 0;
-    await ky('https://api.test/', { retry: noDelay, throwHttpErrors: true, fetch: async () => ((count += 1), new Response(null, { status })), ...options }).catch(() => undefined);
+    await ky('https://api.test/', {
+      retry: noDelay,
+      throwHttpErrors: true,
+      fetch: async () => {
+        count += 1;
+        return new Response(null, { status });
+      },
+      ...options,
+    }).catch(() => undefined);
     return count;
   };
 
@@ -153,7 +195,16 @@ describe('ky as it is taken to be [L6]', () => {
 
   it('calls fetch with a Request, and an init that holds only what it does not know [L6]', async () => {
     let given: unknown[] = [];
-    await ky('https://api.test/', { method: 'post', body: 'x', redirect: 'manual', ...{ dispatcher: 1, auth: false }, fetch: async (...args) => ((given = args), new Response()) });
+    await ky('https://api.test/', {
+      method: 'post',
+      body: 'x',
+      redirect: 'manual',
+      ...{ dispatcher: 1, auth: false },
+      fetch: async (...args) => {
+        given = args;
+        return new Response();
+      },
+    });
     expect(given[0]).toBeInstanceOf(Request);
     expect(given[1]).toEqual({ dispatcher: 1, auth: false });
   });
@@ -161,7 +212,10 @@ describe('ky as it is taken to be [L6]', () => {
   it('takes a raw "fetch failed" for a network error of the API, and a TokenError for a reason to stop [L6]', async () => {
     const attempts = async (error: Error): Promise<number> => {
       let count = 0;
-      const fetch = (): Promise<Response> => ((count += 1), Promise.reject(error));
+      const fetch = (): Promise<Response> => {
+        count += 1;
+        return Promise.reject(error);
+      };
       await ky('https://api.test/', { retry: noDelay, fetch }).catch(() => undefined);
       return count;
     };
@@ -172,7 +226,10 @@ describe('ky as it is taken to be [L6]', () => {
   it('lets extend() read the defaults of an instance, its fetch among them [L6]', () => {
     const fetch = stubFetch(() => new Response());
     let read: unknown;
-    ky.create({ fetch, baseUrl }).extend((defaults) => ((read = defaults), {}));
+    ky.create({ fetch, baseUrl }).extend((defaults) => {
+      read = defaults;
+      return {};
+    });
     expect(read).toMatchObject({ fetch, baseUrl });
   });
 });

@@ -54,7 +54,11 @@ describe('WWW-Authenticate', () => {
         { scheme: 'bearer', params: {} },
       ],
     ],
-    ['commas and equal signs inside quotes', ['Bearer realm="a, Basic b=c, d", x="e=f"'], [{ scheme: 'bearer', params: { realm: 'a, Basic b=c, d', x: 'e=f' } }]],
+    [
+      'commas and equal signs inside quotes',
+      ['Bearer realm="a, Basic b=c, d", x="e=f"'],
+      [{ scheme: 'bearer', params: { realm: 'a, Basic b=c, d', x: 'e=f' } }],
+    ],
     ['escapes', ['Bearer realm="a\\\\b\\"c\\d"'], [{ scheme: 'bearer', params: { realm: 'a\\b"cd' } }]],
     ['blanks around the equal sign', ['Bearer realm = "a" , error\t=\tb'], [{ scheme: 'bearer', params: { realm: 'a', error: 'b' } }]],
     ['empty list elements', [',, Bearer realm="a",, ,error="b",'], [{ scheme: 'bearer', params: { realm: 'a', error: 'b' } }]],
@@ -99,7 +103,10 @@ describe('WWW-Authenticate', () => {
   });
 
   it('never throws and never hangs, whatever the header says [H7]', () => {
-    const piece = fc.oneof(fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'error', '\t', 'a=b', 'a="b"', 'x==', '\n', '\0', '\u00e9'), fc.string({ unit: 'binary' }));
+    const piece = fc.oneof(
+      fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'error', '\t', 'a=b', 'a="b"', 'x==', '\n', '\0', '\u00e9'),
+      fc.string({ unit: 'binary' }),
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
         const challenges = parseRaw(pieces.join(''));
@@ -110,7 +117,14 @@ describe('WWW-Authenticate', () => {
       }),
       { numRuns: 2000 },
     );
-    for (const evil of ['"'.repeat(16_000), `Bearer a="${'\\'.repeat(16_000)}`, `Bearer ${' '.repeat(16_000)}x y`, `B ${'a='.repeat(8000)}`, ' '.repeat(16_000)]) parseRaw(evil);
+    for (const evil of [
+      '"'.repeat(16_000),
+      `Bearer a="${'\\'.repeat(16_000)}`,
+      `Bearer ${' '.repeat(16_000)}x y`,
+      `B ${'a='.repeat(8000)}`,
+      ' '.repeat(16_000),
+    ])
+      parseRaw(evil);
   });
 
   it('reads back whatever was written by the grammar [H7]', () => {
@@ -119,8 +133,16 @@ describe('WWW-Authenticate', () => {
     const challenge = fc.record({ scheme: name, params: fc.dictionary(name, value, { maxKeys: 5, noNullPrototype: false }) });
     fc.assert(
       fc.property(fc.array(challenge, { minLength: 1, maxLength: 4 }), (challenges) => {
-        const header = challenges.map(({ scheme, params }) => `${scheme} ${Object.entries(params).map(([key, text]) => `${key}="${text.replace(/["\\]/g, '\\$&')}"`).join(', ')}`.trimEnd()).join(', ');
-        expect(parseRaw(header).map(({ scheme, params }) => ({ scheme, params: Object.entries(params) }))).toEqual(challenges.map(({ scheme, params }) => ({ scheme, params: Object.entries(params) })));
+        const header = challenges
+          .map(({ scheme, params }) =>
+            `${scheme} ${Object.entries(params)
+              .map(([key, text]) => `${key}="${text.replace(/["\\]/g, '\\$&')}"`)
+              .join(', ')}`.trimEnd(),
+          )
+          .join(', ');
+        expect(parseRaw(header).map(({ scheme, params }) => ({ scheme, params: Object.entries(params) }))).toEqual(
+          challenges.map(({ scheme, params }) => ({ scheme, params: Object.entries(params) })),
+        );
       }),
       { numRuns: 1000 },
     );

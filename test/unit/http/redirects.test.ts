@@ -74,7 +74,11 @@ describe.each(adapters)('redirects through $name', ({ make }) => {
     [308, 'PATCH', 'PATCH', 'body'],
   ])('%i after %s goes on as %s, as fetch does it [H5]', async (status, method, expected, body) => {
     await using api = await redirecting(status, () => '/to');
-    await make(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/from`, { method, body: 'body', headers: { 'content-type': 'text/x-mine', 'x-mine': 'yes' } });
+    await make(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/from`, {
+      method,
+      body: 'body',
+      headers: { 'content-type': 'text/x-mine', 'x-mine': 'yes' },
+    });
     await fetch(`${api.origin}/from`, { method, body: 'body', headers: { 'content-type': 'text/x-mine', 'x-mine': 'yes' } });
     const [, ours, , native] = api.seen;
     expect([ours?.method, String(ours?.body)]).toEqual([expected, body]);
@@ -128,7 +132,9 @@ describe('a chain of redirects', () => {
   it('does not repeat a stream: 307 is refused with a reason [H5] [H13]', async () => {
     await using api = await redirecting(307, () => '/to');
     const body = new Blob(['x']).stream();
-    await expect(createAuthFetch(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/from`, { method: 'POST', body, ...{ duplex: 'half' } })).rejects.toMatchObject({
+    await expect(
+      createAuthFetch(new FakeTokens(), { allow: [api.origin] })(`${api.origin}/from`, { method: 'POST', body, ...{ duplex: 'half' } }),
+    ).rejects.toMatchObject({
       code: 'redirect_refused',
       message: expect.stringContaining('body'),
     });
@@ -142,7 +148,9 @@ describe('a chain of redirects', () => {
       else abort.abort(reason);
     });
     for (const input of [`${api.origin}/from`, new Request(`${api.origin}/from`, { signal: abort.signal })]) {
-      await expect(createAuthFetch(new FakeTokens(), { allow: [api.origin] })(input, { ...(typeof input === 'string' && { signal: abort.signal }) })).rejects.toBe(reason);
+      await expect(
+        createAuthFetch(new FakeTokens(), { allow: [api.origin] })(input, { ...(typeof input === 'string' && { signal: abort.signal }) }),
+      ).rejects.toBe(reason);
     }
   });
 });
@@ -153,8 +161,13 @@ describe.each(['document', 'importScripts'])('in a page or its worker (%s)', (gl
     let seen: RequestRedirect | undefined;
     const token = createAccessToken({ accessToken: 'x', tokenType: more.type ?? 'Bearer', sentAt: 0, lifetimeMs: undefined, scope: [] });
     const tokens = { getToken: async () => token };
-    const fetch = stubFetch((_url, _headers, init) => ((seen = init?.redirect), new Response()));
-    await createAuthFetch(tokens, { allow: [allow], fetch, ...(more.allowOutside && { allowOutside: more.allowOutside }) })('https://api.test/v1/a', { ...(more.redirect && { redirect: more.redirect }) });
+    const fetch = stubFetch((_url, _headers, init) => {
+      seen = init?.redirect;
+      return new Response();
+    });
+    await createAuthFetch(tokens, { allow: [allow], fetch, ...(more.allowOutside && { allowOutside: more.allowOutside }) })('https://api.test/v1/a', {
+      ...(more.redirect && { redirect: more.redirect }),
+    });
     return seen;
   }
 
@@ -190,5 +203,7 @@ describe.each(['document', 'importScripts'])('in a page or its worker (%s)', (gl
 
 it('a runtime that hides redirects without being a page is not trusted with them [H5]', async () => {
   const hidden = Object.defineProperty(new Response(), 'type', { value: 'opaqueredirect' });
-  await expect(createAuthFetch(new FakeTokens(), { allow: ['https://api.test'], fetch: async () => hidden })('https://api.test/')).rejects.toMatchObject({ code: 'redirect_refused' });
+  await expect(createAuthFetch(new FakeTokens(), { allow: ['https://api.test'], fetch: async () => hidden })('https://api.test/')).rejects.toMatchObject({
+    code: 'redirect_refused',
+  });
 });

@@ -62,7 +62,13 @@ describe.each(adapters)('a call through $name', ({ make }) => {
         return Promise.reject(failure);
       },
     };
-    const error: unknown = await make(tokens, { allow, fetch: stubFetch(() => ((sends += 1), new Response())) })('https://api.test/').catch((reason: unknown) => reason);
+    const error: unknown = await make(tokens, {
+      allow,
+      fetch: stubFetch(() => {
+        sends += 1;
+        return new Response();
+      }),
+    })('https://api.test/').catch((reason: unknown) => reason);
     expect(error).toMatchObject(expected);
     expect(inspect(error)).not.toContain('secret');
     expect([asked, sends]).toEqual([1, 0]);
@@ -73,7 +79,13 @@ describe.each(adapters)('a call through $name', ({ make }) => {
     const tokens: TokenSource = { getToken: () => new Promise(() => undefined) };
     const abort = new AbortController();
     const reason = new Error('left');
-    const call = make(tokens, { allow, fetch: stubFetch(() => ((sends += 1), new Response())) })('https://api.test/', { signal: abort.signal });
+    const call = make(tokens, {
+      allow,
+      fetch: stubFetch(() => {
+        sends += 1;
+        return new Response();
+      }),
+    })('https://api.test/', { signal: abort.signal });
     await settle();
     abort.abort(reason);
     await expect(call).rejects.toBe(reason);
@@ -87,7 +99,15 @@ describe.each(adapters)('a call through $name', ({ make }) => {
     let sends = 0;
     const abort = new AbortController();
     const reason = new Error('left');
-    const call = make(tokens, { allow, fetch: stubFetch(() => ((sends += 1), new Response(null, { status: 401 }))) })('https://api.test/', { signal: abort.signal });
+    const call = make(tokens, {
+      allow,
+      fetch: stubFetch(() => {
+        sends += 1;
+        return new Response(null, { status: 401 });
+      }),
+    })('https://api.test/', {
+      signal: abort.signal,
+    });
     await settle();
     abort.abort(reason);
     await expect(call).rejects.toBe(reason);
@@ -98,7 +118,16 @@ describe.each(adapters)('a call through $name', ({ make }) => {
 
   it.each(['a\r\nx-evil: 1', 'a\nb', 'a b', '', 'tökén', 'a\u0000', 'a\u007f'])('never sends a token such as %j, nor shows it [S9]', async (value) => {
     let sends = 0;
-    const call = make({ getToken: async () => bearer(value) }, { allow, fetch: stubFetch(() => ((sends += 1), new Response())) });
+    const call = make(
+      { getToken: async () => bearer(value) },
+      {
+        allow,
+        fetch: stubFetch(() => {
+          sends += 1;
+          return new Response();
+        }),
+      },
+    );
     const error: unknown = await call('https://api.test/').catch((reason: unknown) => reason);
     expect(error).toMatchObject({ name: 'TokenError', code: 'unacceptable_response' });
     expect(inspect(error)).not.toContain('x-evil');
@@ -152,7 +181,13 @@ describe('the decorated fetch', () => {
 
   it('takes the members of its own in an init literal', async () => {
     const seen: boolean[] = [];
-    const api = createAuthFetch(new FakeTokens(), { allow, fetch: stubFetch((_, headers) => (seen.push(headers.has('authorization')), new Response())) });
+    const api = createAuthFetch(new FakeTokens(), {
+      allow,
+      fetch: stubFetch((_, headers) => {
+        seen.push(headers.has('authorization'));
+        return new Response();
+      }),
+    });
     await api('https://api.test/', { auth: false });
     const init: AuthRequestInit = { retryOn401: false };
     await api('https://api.test/', init);
@@ -164,7 +199,13 @@ describe('the decorated fetch', () => {
   it('sends what the headers were at the call, and leaves them as they were', async () => {
     const headers = new Headers({ 'x-mine': 'before' });
     const seen: (string | null)[] = [];
-    const api = createAuthFetch(new FakeTokens(), { allow, fetch: stubFetch((_, sent) => (seen.push(sent.get('x-mine')), new Response())) });
+    const api = createAuthFetch(new FakeTokens(), {
+      allow,
+      fetch: stubFetch((_, sent) => {
+        seen.push(sent.get('x-mine'));
+        return new Response();
+      }),
+    });
     const call = api('https://api.test/', { headers });
     headers.set('x-mine', 'after');
     await call;

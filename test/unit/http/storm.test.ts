@@ -5,7 +5,10 @@ import { FakeTokens, record, stubFetch } from './support.js';
 
 const minute = 60_000;
 
-function setUp(accepts: (url: string, token: string) => boolean, allow = ['https://api.test']): { clock: ReturnType<typeof virtualClock>; tokens: FakeTokens; api: typeof fetch; events: ReturnType<typeof record>['events']; sends: () => number } {
+function setUp(
+  accepts: (url: string, token: string) => boolean,
+  allow = ['https://api.test'],
+): { clock: ReturnType<typeof virtualClock>; tokens: FakeTokens; api: typeof fetch; events: ReturnType<typeof record>['events']; sends: () => number } {
   const clock = virtualClock();
   const tokens = new FakeTokens();
   const { events, onEvent } = record();
@@ -27,7 +30,9 @@ describe('a resource that refuses fresh tokens', () => {
     }
     expect(tokens.renewals).toBeLessThanOrEqual(5);
     const quarantines = events.flatMap((event) => (event.type === 'quarantined' ? [event] : []));
-    expect(quarantines.map(({ resource, until }) => `${resource} ${(until - start) / 1000}`)).toEqual([30, 90, 210, 450, 750].map((end) => `https://api.test/ ${end}`));
+    expect(quarantines.map(({ resource, until }) => `${resource} ${(until - start) / 1000}`)).toEqual(
+      [30, 90, 210, 450, 750].map((end) => `https://api.test/ ${end}`),
+    );
   });
 
   it('sends once, without a second try, while it is in quarantine [H14]', async () => {
@@ -63,7 +68,10 @@ describe('a resource that refuses fresh tokens', () => {
 
   it('does not put its neighbours in quarantine [H14]', async () => {
     let revoked = '';
-    const { api, tokens } = setUp((url, token) => url.startsWith('https://api.test/good') && token !== revoked, ['https://api.test/good', 'https://api.test/bad']);
+    const { api, tokens } = setUp(
+      (url, token) => url.startsWith('https://api.test/good') && token !== revoked,
+      ['https://api.test/good', 'https://api.test/bad'],
+    );
     await api('https://api.test/bad/a');
     revoked = tokens.current.value;
     expect((await api('https://api.test/good/a')).status).toBe(200);

@@ -119,7 +119,8 @@ export const adapters: readonly { readonly name: string; make(tokens: TokenSourc
     name: 'a Request input',
     make(tokens, options) {
       const api = createAuthFetch(tokens, options);
-      return (url, { auth, retryOn401, ...init } = {}) => api(new Request(url, init), { ...(auth !== undefined && { auth }), ...(retryOn401 !== undefined && { retryOn401 }) });
+      return (url, { auth, retryOn401, ...init } = {}) =>
+        api(new Request(url, init), { ...(auth !== undefined && { auth }), ...(retryOn401 !== undefined && { retryOn401 }) });
     },
   },
   {
@@ -132,7 +133,11 @@ export const adapters: readonly { readonly name: string; make(tokens: TokenSourc
   {
     name: "a user's own ky",
     make(tokens, options) {
-      const own = ky.create({ headers: { 'x-own': 'yes' }, throwHttpErrors: false, hooks: { beforeRequest: [({ request }) => request.headers.set('x-hook', 'yes')] } });
+      const own = ky.create({
+        headers: { 'x-own': 'yes' },
+        throwHttpErrors: false,
+        hooks: { beforeRequest: [({ request }) => request.headers.set('x-hook', 'yes')] },
+      });
       const api = createHttpClient({ ...options, tokens, ky: own });
       return (url, init) => api(url, kyOptions(init));
     },
@@ -157,7 +162,8 @@ export function record(): { readonly events: HttpEvent[]; readonly onEvent: (eve
 
 /** A `fetch` without a network. */
 export function stubFetch(answer: (url: string, headers: Headers, init: RequestInit | undefined) => Response | Promise<Response>): typeof fetch {
-  return async (input, init) => answer(input instanceof Request ? input.url : String(input), new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)), init);
+  return async (input, init) =>
+    answer(input instanceof Request ? input.url : String(input), new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined)), init);
 }
 
 /** Lets everything that is due now happen. */
