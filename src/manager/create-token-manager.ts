@@ -81,8 +81,10 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
   const random = internals.random ?? randomFraction;
+  const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const windows = {
-    skewMs: checkDuration('skewMs', options.skewMs, 60_000),
+    // What cannot be renewed is not tried to be before its end.
+    skewMs: grant.renews === 'never' ? 0 : skewMs,
     minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
     spread: random(),
   };

@@ -119,7 +119,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     const usable = held !== undefined && ageMs(held) < held.refuseAgeMs;
     const dead = ended === undefined ? 'failed' : 'ended';
     const idle = usable ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : dead;
-    const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : held.wall + held.renewAgeMs;
+    const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
     const status = disposed !== undefined ? 'disposed' : flight !== undefined ? 'renewing' : idle;
     return Object.freeze({ status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended });
   }
