@@ -30,7 +30,7 @@ export function createHttpClient(options: HttpClientOptions): KyInstance {
   return ky.extend((parent) => {
     const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000, ...rest } = own;
     for (const { retry } of [parent, own]) {
-      if (typeof retry === 'object' && retry.statusCodes?.includes(401))
+      if (typeof retry === 'object' && retry?.statusCodes?.includes?.(401))
         throw invalidOption('retry.statusCodes', 'a list without 401: a refused token is renewed and its request repeated below ky', retry.statusCodes);
     }
     return {

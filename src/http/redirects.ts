@@ -21,6 +21,7 @@ export function nextRequest(response: Response, from: URL, method: string): Next
   if (location === null) return undefined;
   const url = URL.canParse(location, from) ? new URL(location, from) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) throw redirectRefused('it leads to no http URL');
+  // A redirect may turn the request into a GET.
   const turns = status === 303 ? !/^(?:GET|HEAD)$/i.test(method) : status < 303 && /^POST$/i.test(method);
   return { url, method: turns ? 'GET' : method, keepsBody: !turns };
 }
