@@ -80,36 +80,37 @@ export class RecordKeeper {
       if (step.do !== 'write') return step.do;
       // What is to be forgotten is forgotten here first, whatever the store says.
       if (outcome.type === 'cleared') this.record = step.record;
-      const written = await this.#write(step.record, outcome, base);
-      if (written !== undefined) return written;
-      if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
-      await this.read();
+      // A sign-out came while the store was busy; it will write again over this.
+      const overtaken = (): boolean => outcome.type !== 'cleared' && this.record !== base;
+      try {
+        if (await this.#write(step.record)) {
+          if (overtaken()) return 'drop';
+          this.record = step.record;
+          return 'write';
+        }
+        if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
+        await this.read();
+      } catch (error) {
+        if (overtaken()) return 'drop';
+        if (outcome.type !== 'sending') {
+          this.record = step.record;
+          this.#unsaved = outcome;
+        }
+        throw error;
+      }
     }
   }
 
-  // Undefined: somebody else wrote first.
-  async #write(record: GrantRecord, outcome: Outcome, base: GrantRecord): Promise<Commit['do'] | undefined> {
+  // False: somebody else wrote first.
+  async #write(record: GrantRecord): Promise<boolean> {
     const { store } = this.#options;
-    const next = randomId();
-    const overtaken = () => outcome.type !== 'cleared' && this.record !== base;
-    try {
-      const write = { expected: this.#version, next };
-      const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
-      if (!written) return undefined;
-      this.#version = next;
+    const write = { expected: this.#version, next: randomId() };
+    const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
+    if (written) {
+      this.#version = write.next;
       this.#unsaved = undefined;
-    } catch (error) {
-      if (overtaken()) return 'drop';
-      if (outcome.type !== 'sending') {
-        this.record = record;
-        this.#unsaved = outcome;
-      }
-      throw error;
     }
-    // A sign-out came while the store was busy; it will write again over this.
-    if (overtaken()) return 'drop';
-    this.record = record;
-    return 'write';
+    return written;
   }
 
   #now(): Instant {

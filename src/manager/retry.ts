@@ -8,7 +8,8 @@ export const limits = {
   firstRefreshMs: 20_000,
   flightMs: 30_000,
   callerMs: 35_000,
-  lockMs: 35_000,
+  // Less than the callers' wait: what the holder stored meanwhile still reaches them.
+  lockMs: 34_000,
   disposeMs: 40_000,
   storeMs: 5_000,
   revokeMs: 5_000,
