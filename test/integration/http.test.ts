@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clientSecretBasic, type TokenManager } from 'tokenkeep';
 import { createAuthFetch, createHttpClient, type ResourceChallenge } from 'tokenkeep/http';
 import { createServiceClient, type ServiceClient } from 'tokenkeep/server';
@@ -83,17 +84,44 @@ describe('a call through the HTTP client', () => {
     expect(tokenRequests()).toBe(2);
   });
 
-  it('shares the one replacement with all others that were refused [R4, H25, complaint 6, peer P7, peer P8]', async () => {
-    server.delayMs = 30;
-    const http = client.http({ baseUrl: api.url });
+  it('shares the one replacement with all others that were refused, early or late [R4, H25, complaint 6, gap 1, peer P7, peer P8]', async () => {
+    server.delayMs = 50;
+    const spreadMs = 400;
+    const delivered = new Map<number, number>();
+    // The answers to one token arrive long before and long after it was replaced.
+    const slowly: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      delivered.set(response.status, (delivered.get(response.status) ?? 0) + 1);
+      if (response.status === 401) await sleep(Math.random() * spreadMs);
+      return response;
+    };
+    const http = client.http({ baseUrl: api.url, fetch: slowly });
     await http.get('/orders');
     api.revokeLatest();
-    const before = refusals();
-    const answers = await Promise.all(Array.from({ length: 100 }, (_, each) => http.get(`/orders/${each}`).json()));
-    expect(answers).toHaveLength(100);
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, each) => http.get(`/orders/${each}`).json()));
+    expect(answers).toHaveLength(300);
     for (const [each, answer] of answers.entries()) expect(answer).toMatchObject({ path: `/orders/${each}` });
     expect(tokenRequests()).toBe(2);
-    expect(refusals() - before).toBeLessThanOrEqual(100);
+    expect(delivered).toEqual(
+      new Map([
+        [200, 301],
+        [401, 300],
+      ]),
+    );
+  });
+
+  it('gets the second 401 as it is, and an API that refuses every token causes no storm [H10, H14, complaint 10]', async () => {
+    const http = client.http({ baseUrl: api.url, tokens: tokens.for({ resource: stock }), throwHttpErrors: false });
+    const before = refusals();
+    const first = await http.get('/orders');
+    expect(first.status).toBe(401);
+    expect(first.headers.get('www-authenticate')).toContain('invalid_token');
+    expect(await first.json()).toEqual({ error: 'invalid token' });
+    expect(refusals() - before).toBe(2);
+    expect(tokenRequests()).toBe(2);
+    for (let call = 0; call < 50; call++) expect((await http.get('/orders')).status).toBe(401);
+    expect(refusals() - before).toBe(52);
+    expect(tokenRequests()).toBe(2);
   });
 
   it('keeps its body when it is sent again [H12, H13, gap 16]', async () => {

@@ -23,6 +23,7 @@ beforeEach(() => {
   server.log.length = 0;
   server.refusals.length = 0;
   server.delayMs = 0;
+  server.intercept = undefined;
 });
 
 const tokenRequests = (): number => server.log.filter((line) => line === 'POST /token').length;

@@ -91,6 +91,24 @@ describe.concurrent(`tokens that live ${lifetimeMs / 1000} s from an endpoint th
   });
 });
 
+describe.concurrent(`keepFresh, over ${lifetimes} lifetimes`, () => {
+  it('holds a token that is good for use at every moment, though nobody asks [E2, E5]', async ({ expect }) => {
+    await using server = await startTestServer({ tokenLifetimeS: lifetimeMs / 1000 });
+    server.delayMs = 200;
+    await using client = createServiceClient({ issuer: server.issuer, clientId: basicClient.id, auth: clientSecretBasic(basicClient.secret), keepFresh: true });
+    await client.tokens.ready();
+    const leftMs: number[] = [];
+    const began = performance.now();
+    while (performance.now() - began < lifetimes * lifetimeMs) {
+      leftMs.push((client.tokens.peek()?.expiresAt ?? 0) - Date.now());
+      await sleep(20);
+    }
+    expect(Math.min(...leftMs)).toBeGreaterThan(lifetimeMs / 4);
+    expect(server.tokenRequests()).toBeGreaterThan(lifetimes);
+    expect(server.tokenRequests()).toBeLessThanOrEqual(1 + 2 * lifetimes + 1);
+  });
+});
+
 describe.concurrent('a process', () => {
   it.for([false, true])('that has a token and nothing to do ends by itself, keepFresh: %s [E5]', async (keepFresh, { expect }) => {
     await using server = await startTestServer();
