@@ -22,7 +22,7 @@ const salt = randomBytes(16);
 /** Tells the life of the tokens while it happens, and keeps the books. */
 export class Account {
   readonly #paper: Paper;
-  readonly #onRenewal: (totals: Totals) => void;
+  readonly #onRenewalBehind: (totals: Totals) => void;
   readonly #began = performance.now();
   readonly #longestWaitMs = { first: 0, usual: 0, refused: 0 };
   #answered = 0;
@@ -33,9 +33,9 @@ export class Account {
   #arrival: Extract<JournalEntry, { type: 'token' }> | undefined;
   #current = { tag: '', calls: 0, repeated: 0, generation: 0 };
 
-  constructor(paper: Paper, onRenewal: (totals: Totals) => void) {
+  constructor(paper: Paper, onRenewalBehind: (totals: Totals) => void) {
     this.#paper = paper;
-    this.#onRenewal = onRenewal;
+    this.#onRenewalBehind = onRenewalBehind;
   }
 
   get totals(): Totals {
@@ -71,8 +71,10 @@ export class Account {
       case 'token':
         this.#arrival = entry;
         if (entry.reason === 'refused') this.#forced++;
-        else if (entry.reason !== 'missing') this.#behind++;
-        if (entry.reason !== 'missing') this.#onRenewal(this.totals);
+        else if (entry.reason !== 'missing') {
+          this.#behind++;
+          this.#onRenewalBehind(this.totals);
+        }
         return;
       case 'refused':
         this.#settle();
