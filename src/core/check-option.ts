@@ -5,18 +5,20 @@ export function invalidOption(option: string, expected: string, given: unknown):
   return new TokenError('invalid_option', `option "${option}": expected ${expected}, got ${describe(given)}`, { phase: 'options' });
 }
 
-// Strings are described by length alone: any of them may be a secret that landed in the wrong place.
+// Strings are described by length alone: any of them may be a secret that landed in the wrong place. So may a positive whole
+// number, which is never wrong where a number is expected.
 function describe(value: unknown): string {
   if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`;
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
-  return Object(value) === value ? `a ${typeof value}` : String(value);
+  return Object(value) === value || /^[1-9]\d*$|^S/.test(String(value)) ? `a value of type ${typeof value}` : String(value);
 }
 
-/** Checks that the options themselves are an object and carry no misspelt member. */
-export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
+/** Checks that the options themselves are an object and, where their names are `known`, carry no misspelt member. */
+export function checkOptions(where: string, options: unknown, known?: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw invalidOption(where, 'an options object', options);
-  const stranger = Object.keys(options).find((name) => !known.includes(name));
-  if (stranger !== undefined) throw new TokenError('invalid_option', `${where}: unknown option "${stranger.slice(0, 40)}"; it takes ${known.join(', ')}`, { phase: 'options' });
+  const stranger = known && Object.keys(options).find((name) => !known.includes(name));
+  if (stranger !== undefined)
+    throw new TokenError('invalid_option', `${where}: unknown option "${stranger.slice(0, 40)}"; it takes ${known?.join(', ')}`, { phase: 'options' });
 }
 
 // The value as it is, if it fits.
@@ -39,7 +41,12 @@ export function checkCount(option: string, value: unknown, fallback: number): nu
 
 /** A string that is not empty and has no control characters. */
 export function checkString(option: string, value: unknown): string {
-  return fitting(option, 'a string that is not empty and has no control characters', value, (given): given is string => typeof given === 'string' && given !== '' && !hasControlCharacter(given));
+  return fitting(
+    option,
+    'a string that is not empty and has no control characters',
+    value,
+    (given): given is string => typeof given === 'string' && given !== '' && !hasControlCharacter(given),
+  );
 }
 
 export function checkBoolean(option: string, value: unknown, fallback: boolean): boolean {
@@ -59,7 +66,13 @@ export function checkPort(option: string, value: unknown, methods: readonly stri
 /** A list of strings from a space-separated string or a list; undefined when left out. */
 export function checkScope(option: string, value: unknown): readonly string[] | undefined {
   const fits = (given: unknown): given is string => typeof given === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(given);
-  return checkList(option, 'scope tokens (RFC 6749 §3.3), separated by spaces or in a list', typeof value === 'string' ? value.split(' ').filter(Boolean) : value, fits, value);
+  return checkList(
+    option,
+    'scope tokens (RFC 6749 §3.3), separated by spaces or in a list',
+    typeof value === 'string' ? value.split(' ').filter(Boolean) : value,
+    fits,
+    value,
+  );
 }
 
 /** Resource indicators: absolute URIs without a fragment (RFC 8707 §2); undefined when left out. */

@@ -1,16 +1,25 @@
+import { invalidOption } from './check-option.js';
+
 /** 128 random bits, base64url. */
 export function randomId(): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(16)));
+  return base64url(fill(new Uint8Array(16)));
 }
 
 /** A number in [0, 1) for jitter. */
 export function randomFraction(): number {
-  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
+  return (fill(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
 }
 
 /** SHA-256 of a text, base64url. */
 export async function digest(text: string): Promise<string> {
   return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
+}
+
+// Every manager draws a number when it is made: without a source of randomness that fails, not a later call.
+function fill<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(array: T): T {
+  if (typeof globalThis.crypto?.getRandomValues !== 'function')
+    throw invalidOption('globalThis.crypto', 'the Web Crypto API of this runtime', globalThis.crypto);
+  return crypto.getRandomValues(array);
 }
 
 function base64url(bytes: Uint8Array): string {

@@ -1,5 +1,5 @@
 import defaultKy, { type KyInstance, type Options } from 'ky';
-import { invalidOption } from '../core/check-option.js';
+import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { TokenSource } from '../core/token-source.js';
 import type { AuthFetchOptions } from './auth-fetch-options.js';
 import { createAuthFetch } from './create-auth-fetch.js';
@@ -24,7 +24,7 @@ export interface HttpClientOptions extends Omit<Options, 'fetch'>, Omit<AuthFetc
  * is neither `allow` nor an absolute `prefix` or `baseUrl`.
  */
 export function createHttpClient(options: HttpClientOptions): KyInstance {
-  if (typeof options !== 'object' || options === null) throw invalidOption('createHttpClient', 'an options object', options);
+  checkOptions('createHttpClient', options);
   const { tokens, allow, ky = defaultKy, allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock, ...own } = options;
   if (typeof ky !== 'function' || typeof ky.extend !== 'function') throw invalidOption('ky', 'a ky instance', ky);
   return ky.extend((parent) => {
@@ -39,7 +39,7 @@ export function createHttpClient(options: HttpClientOptions): KyInstance {
       ...(baseUrl !== undefined && { baseUrl }),
       timeout,
       fetch: createAuthFetch(tokens, {
-        allow: allow ?? [baseOrigin(prefix) ?? baseOrigin(baseUrl) ?? noBase()],
+        allow: allow === undefined ? [baseOrigin(prefix) ?? baseOrigin(baseUrl) ?? noBase()] : allow,
         allowOutside,
         allowInsecureHttp,
         fetch,

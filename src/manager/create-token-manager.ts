@@ -73,6 +73,8 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
   const { grant, store, clock = systemClock } = options;
   checkGrant(grant);
   checkPort('store', store, ['get', 'set', 'delete']);
+  checkPort('store.lock', store?.lock, ['run']);
+  checkFunction('store.subscribe', store?.subscribe);
   checkPort('lock', options.lock, ['run']);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
   checkFunction('onEvent', options.onEvent);
@@ -124,7 +126,9 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
 
 function checkGrant(grant: unknown): void {
   checkPort('grant', grant ?? null, ['request']);
-  const { id, renews } = Object(grant);
+  const { id, renews, identity, revoke } = Object(grant);
+  checkFunction('grant.identity', identity);
+  checkFunction('grant.revoke', revoke);
   if (typeof id !== 'string') throw invalidOption('grant.id', 'a string', id);
   if (renews !== 'refreshToken' && renews !== 'regrant' && renews !== 'never')
     throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);

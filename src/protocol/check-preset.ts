@@ -21,14 +21,14 @@ const lists = {
 };
 
 /** The `preset` option: data of a known shape. */
-export function checkPreset(value: Preset | undefined): Preset {
-  const preset = value ?? {};
+export function checkPreset(preset: Preset = {}): Preset {
   checkOptions('preset', preset, [...Object.keys({ ...words, ...maps, ...lists }), 'expiresIn', 'expHint']);
   for (const [name, allowed] of Object.entries(words)) checkWord(`preset.${name}`, Reflect.get(preset, name), allowed);
   for (const [name, allowed] of Object.entries(maps)) {
-    const map: unknown = Reflect.get(preset, name) ?? {};
-    if (typeof map !== 'object' || map === null) throw invalidOption(`preset.${name}`, 'an object', map);
-    for (const [key, word] of Object.entries(map)) checkWord(`preset.${name}.${key}`, word, allowed);
+    const map: unknown = Reflect.get(preset, name);
+    if (map === undefined) continue;
+    checkOptions(`preset.${name}`, map);
+    for (const [key, word] of Object.entries(Object(map))) checkWord(`preset.${name}.${key}`, word, allowed);
   }
   for (const [name, test] of Object.entries(lists)) {
     const list: unknown = Reflect.get(preset, name);

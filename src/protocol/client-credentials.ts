@@ -1,9 +1,10 @@
 import { invalidOption } from '../core/check-option.js';
 import type { Grant } from '../core/grant.js';
+import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { revokeTokens } from './revocation.js';
-import { canonicalParameters, checkTokenParameters, mergeParameters, toSearchParams } from './token-parameters.js';
+import { canonicalParameters, mergeParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
 
 /** The server, the client, and what its tokens are for unless a target says otherwise. */

@@ -1,10 +1,11 @@
 import { checkString } from '../core/check-option.js';
 import type { Grant } from '../core/grant.js';
 import { digest } from '../core/random.js';
+import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { revokeTokens } from './revocation.js';
-import { canonicalParameters, checkTokenParameters, mergeParameters, toSearchParams } from './token-parameters.js';
+import { canonicalParameters, mergeParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
 
 /** The server, the client, the refresh token to begin with, and what its tokens are for unless a target says otherwise. */

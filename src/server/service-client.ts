@@ -37,7 +37,11 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   const tokens = createManager({ grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent }, { queue: tokenEndpointQueue() });
   return {
     tokens,
-    http: (httpOptions) => createHttpClient({ clock, ...httpOptions, tokens: httpOptions?.tokens ?? tokens }),
+    http(httpOptions) {
+      checkOptions('http', httpOptions);
+      const { tokens: source = tokens, clock: timer = clock, ...rest } = httpOptions;
+      return createHttpClient({ ...rest, tokens: source, clock: timer });
+    },
     dispose: () => tokens.dispose(),
     [Symbol.asyncDispose]: () => tokens.dispose(),
   };

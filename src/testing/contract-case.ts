@@ -1,3 +1,4 @@
+import { checkDuration, checkFunction, checkOptions } from '../core/check-option.js';
 import { isTokenError } from '../core/errors.js';
 import { systemClock } from '../core/system-clock.js';
 
@@ -25,8 +26,11 @@ export interface ContractTools {
   until(condition: () => boolean, what: string): Promise<void>;
 }
 
-export function contractTools(options: ContractOptions): ContractTools {
-  const limitMs = options.limitMs ?? 5_000;
+export function contractTools(where: string, make: unknown, options: ContractOptions): ContractTools {
+  checkFunction(where, make ?? null);
+  checkOptions(where, options, ['pass', 'limitMs']);
+  checkFunction('pass', options.pass);
+  const limitMs = checkDuration('limitMs', options.limitMs, 5_000);
   return {
     pass: options.pass ?? ((ms) => systemClock.sleep(ms)),
 

@@ -1,4 +1,4 @@
-import { checkOptions, checkPort, invalidOption } from '../core/check-option.js';
+import { checkFunction, checkOptions, checkPort, invalidOption } from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
 import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
@@ -28,8 +28,14 @@ const optionNames = ['issuer', 'apiOrigins', 'trapOrigin', 'clock', 'clients', '
 export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions = {}): FakeAuthorizationServer {
   checkOptions('fakeAuthorizationServer()', options, optionNames);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const { issuer = 'https://as.test', apiOrigins = ['https://api.test'], clock = systemClock } = options;
-  if (!URL.canParse(issuer)) throw invalidOption('issuer', 'a URL', issuer);
+  const { issuer = 'https://as.test', apiOrigins = ['https://api.test'], trapOrigin = 'https://trap.test', clock = systemClock } = options;
+  for (const [name, url] of Object.entries({ issuer, trapOrigin })) if (!URL.canParse(url)) throw invalidOption(name, 'a URL', url);
+  if (!Array.isArray(apiOrigins) || !apiOrigins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
+    throw invalidOption('apiOrigins', 'a list of origins such as "https://api.test"', apiOrigins);
+  checkOptions('clients', options.clients ?? {});
+  checkOptions('grants', options.grants ?? {});
+  for (const [type, grant] of Object.entries(options.grants ?? {})) checkFunction(`grants.${type}`, grant);
+  checkFunction('random', options.random);
   const paths = serverPaths(issuer);
   const knobs: ServerKnobs = { ...defaultKnobs(), ...checkKnobs(options.knobs ?? {}) };
   const registry = new TokenRegistry();
@@ -41,7 +47,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
 
   const context: ServerContext = {
     issuer,
-    trapOrigin: options.trapOrigin ?? 'https://trap.test',
+    trapOrigin,
     clock,
     now: isVirtual(clock) ? () => clock.outsideNow() : () => clock.now(),
     random: options.random ?? randomFraction,

@@ -9,7 +9,7 @@ export type MakeLock = () => Lock | Promise<Lock>;
 
 /** What every {@link Lock} promises, as test cases. The order in which waiters get it is up to the lock. */
 export function lockContract(makeLock: MakeLock, options: ContractOptions = {}): readonly ContractCase[] {
-  const tools = contractTools(options);
+  const tools = contractTools('lockContract', makeLock, options);
   return Object.entries(lockCases).map(([name, run]) => ({
     name,
     async run() {

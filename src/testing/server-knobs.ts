@@ -1,4 +1,4 @@
-import { invalidOption } from '../core/check-option.js';
+import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { ChallengeForm } from './challenge-forms.js';
 
 /** Milliseconds, or a range over which one request after another is spread evenly. */
@@ -211,6 +211,7 @@ export function defaultKnobs(): ServerKnobs {
 
 /** Refuses misspelt knobs: a test that turns one would pass for the wrong reason. */
 export function checkKnobs(changes: Partial<ServerKnobs>): Partial<ServerKnobs> {
+  checkOptions('knobs', changes);
   const known = Object.keys(defaultKnobs());
   for (const name of Object.keys(changes)) {
     if (!known.includes(name)) throw invalidOption(`knobs.${name}`, `one of the knobs ${known.join(', ')}`, Reflect.get(changes, name));

@@ -12,7 +12,7 @@ export type MakeStore = () => TokenStore | Promise<TokenStore>;
  * not asked for.
  */
 export function storeContract(makeStore: MakeStore, options: ContractOptions = {}): readonly ContractCase[] {
-  const tools = contractTools(options);
+  const tools = contractTools('storeContract', makeStore, options);
   return Object.entries({ ...storeCases, ...optionalStoreCases }).map(([name, run]) => ({
     name,
     async run() {
