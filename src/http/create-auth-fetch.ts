@@ -6,7 +6,7 @@ import type { TokenSource } from '../core/token-source.js';
 import { createAllowList } from './allow-list.js';
 import type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';
 import { discard, type Call } from './call.js';
-import { isolated } from './isolated.js';
+import { isolated } from '../core/isolated.js';
 import { hasBody, keepInit, keepRequest } from './keep-body.js';
 import { asRedirected, hidesRedirects, nextHeaders, nextRequest, redirectRefused } from './redirects.js';
 import { createRefusalHandler } from './refusal-handler.js';

@@ -4,7 +4,7 @@ import { isTokenError } from '../core/errors.js';
 import type { AllowedResource, AllowList } from './allow-list.js';
 import type { AuthFetchOptions } from './auth-fetch-options.js';
 import { discard, type Call } from './call.js';
-import { isolated } from './isolated.js';
+import { isolated } from '../core/isolated.js';
 import { readRefusal } from './read-refusal.js';
 import type { TokenPresenter } from './token-presenter.js';
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { JournalEntry, TokenEvent } from '../core/events.js';
+import { isolated } from '../core/isolated.js';
 
 const length = 200;
 
@@ -20,11 +21,7 @@ export class Journal {
 
   report(event: TokenEvent): void {
     const entry = this.#add(event);
-    try {
-      this.#listener?.(entry);
-    } catch {
-      this.#add({ type: 'warning', code: 'listener_failed', message: `onEvent threw on "${event.type}"` });
-    }
+    isolated(this.#listener, entry, () => this.#add({ type: 'warning', code: 'listener_failed', message: `onEvent failed on "${event.type}"` }));
   }
 
   #add(event: TokenEvent): JournalEntry {

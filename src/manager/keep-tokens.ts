@@ -1,5 +1,6 @@
 import type { AccessToken } from '../core/access-token.js';
 import { TokenError } from '../core/errors.js';
+import { isolated } from '../core/isolated.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
@@ -66,7 +67,6 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
   async function forget(reason: EndReason): Promise<readonly GrantRecord[]> {
     if (disposed !== undefined) throw disposedError();
     const forgotten = targets.keepers().map(({ record }) => record);
-    if (oneRecord) report({ type: 'session_ended', reason });
     for (const entry of targets.all()) {
       entry.flight = undefined;
       entry.cooldown = undefined;
@@ -79,6 +79,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
           .catch((error: unknown) => report({ type: 'storage_error', error: asTokenError(error) })),
       );
     for (const entry of targets.all()) renewals.sync(entry);
+    if (oneRecord) report({ type: 'session_ended', reason });
     await Promise.all(written);
     for (const entry of targets.all()) {
       entry.loaded = true;
@@ -104,13 +105,8 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
 
   function changed(): void {
     snapshot = undefined;
-    for (const listener of listeners) {
-      try {
-        listener();
-      } catch {
-        report({ type: 'warning', code: 'listener_failed', message: 'a subscriber threw' });
-      }
-    }
+    const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
+    for (const listener of listeners) isolated(listener, undefined, failed);
     if (disposed === undefined) look?.();
   }
 

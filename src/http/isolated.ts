@@ -1,4 +1,0 @@
-/** Calls an application's handler at once; what it throws, or rejects with, stays with it. */
-export function isolated<T>(handler: ((value: T) => unknown) | undefined, value: T): void {
-  if (handler) new Promise<unknown>((resolve) => resolve(handler(value))).catch(() => undefined);
-}
