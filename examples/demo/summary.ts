@@ -11,8 +11,8 @@ export function printSummary(paper: Paper, totals: Totals, tokenRequests: number
   paper.line(paper.dim(`  ${'─'.repeat(76)}`));
   row('authorized calls answered', answered);
   row('failed calls', failed);
-  row('renewals', renewals, `${behind} behind the callers, ${forced} forced by a 401`);
-  row('token requests, server’s count', tokenRequests, `1 for the first token, ${tokenRequests - 1} for renewals`);
+  row('renewals', renewals, `${behind} behind callers, ${forced} forced by a 401`);
+  row('token requests, server’s count', tokenRequests, `1 first token, ${tokenRequests - 1} for renewals`);
   wait('longest wait for the first token', longestWaitMs.first);
   if (forced > 0) wait('longest wait after a 401', longestWaitMs.refused);
   wait('longest wait of all other calls', longestWaitMs.usual);
