@@ -77,7 +77,7 @@ export function checkScope(option: string, value: unknown): readonly string[] | 
 
 /** Resource indicators: absolute URIs without a fragment (RFC 8707 §2); undefined when left out. */
 export function checkResource(option: string, value: unknown): readonly string[] | undefined {
-  const fits = (given: unknown): given is string => typeof given === 'string' && URL.canParse(given) && !given.includes('#') && !hasControlCharacter(given);
+  const fits = (given: unknown): given is string => isUri(given) && !given.includes('#');
   return checkList(option, 'absolute URIs without a fragment (RFC 8707 §2)', value, fits, value);
 }
 
@@ -86,6 +86,11 @@ function checkList(option: string, expected: string, value: unknown, fits: (valu
   const list: unknown[] = Array.isArray(value) ? value : [value];
   if (list.length === 0 || !list.every(fits)) throw invalidOption(option, expected, given);
   return list;
+}
+
+/** An absolute URI as it is written: a URL parser also takes blanks, line ends and backslashes, and drops or turns them. */
+export function isUri(value: unknown): value is string {
+  return typeof value === 'string' && !/[\s\\\p{Cc}]/u.test(value) && URL.canParse(value);
 }
 
 /** True for C0 and C1 control characters and DEL. */

@@ -1,4 +1,4 @@
-import { hasControlCharacter, invalidOption } from '../core/check-option.js';
+import { invalidOption, isUri } from '../core/check-option.js';
 import { isSecureUrl } from '../core/secure-url.js';
 import { pickMembers } from './response-members.js';
 
@@ -43,7 +43,7 @@ export function readMetadata(document: object, issuer: string, check: (name: str
 
 /** Whether secrets may be posted to a URL: a secure origin, no fragment, no user name; a query is kept (RFC 6749 §3.2). */
 export function isEndpointUrl(value: unknown, insecureOrigins: ReadonlySet<string>): value is string {
-  if (typeof value !== 'string' || !URL.canParse(value) || hasControlCharacter(value)) return false;
+  if (!isUri(value)) return false;
   const url = new URL(value);
   return isSecureUrl(url, insecureOrigins) && !value.includes('#') && !url.username && !url.password;
 }
