@@ -9,7 +9,7 @@ import type { Flight } from './flight.js';
 import { toTokenSet } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { limits, retryDelayMs } from './retry.js';
-import { type EndReason, type HeldToken, holdToken, type Instant } from './state.js';
+import { type EndReason, graceMs, type HeldToken, holdToken, type Instant } from './state.js';
 import { heldFor, type TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
@@ -36,7 +36,10 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
     await tolerateStore(keeper.read());
     const found = heldFor(entry);
     const { wall, mono } = now();
-    if (found !== undefined && decide({ ...entry, held: found, flight: undefined, cooldown: undefined }, flight.want, wall, mono).do === 'use')
+    const { pending } = keeper.record;
+    // Nobody needs another token yet, but the refresh token can only be saved while its grace window is open.
+    const urgent = flight.background && pending !== undefined && ageMs(pending) < graceMs;
+    if (found !== undefined && !urgent && decide({ ...entry, held: found, flight: undefined, cooldown: undefined }, flight.want, wall, mono).do === 'use')
       return announce('store', found);
     const token = await renew();
     if (token !== undefined) return token;

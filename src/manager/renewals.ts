@@ -7,6 +7,7 @@ import { Flight } from './flight.js';
 import { renewToken } from './renew-token.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { coolDown, limits } from './retry.js';
+import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
 import { heldFor, type TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
@@ -23,7 +24,6 @@ export interface Renewals {
   end(): Promise<void>;
 }
 
-const interruptedMs = 60_000;
 const busyMs = 1_000;
 
 export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: RenewalTools, changed: () => void): Renewals {
@@ -111,7 +111,7 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     sync(entry);
     const { pending } = entry.keeper.record;
     // A grace window for the refresh token may still be open.
-    if (pending !== undefined && ageMs(pending) < interruptedMs) begin(entry, 'missing', true);
+    if (pending !== undefined && ageMs(pending) < graceMs) begin(entry, 'missing', true);
   }
 
   function load(entry: TargetEntry): Promise<void> {

@@ -47,6 +47,9 @@ export interface PendingRotation extends Instant {
   readonly sentDigest: string;
 }
 
+/** A grace window for a refresh token that was sent, and never answered, may be open for this long. */
+export const graceMs = 60_000;
+
 export const emptyRecord: GrantRecord = {
   epoch: 0,
   ended: undefined,

@@ -108,7 +108,9 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
     await attempt(refuse);
     await clock.advance(60_000);
   }
-  server.set({ answer: { status: 200, contentType: 'application/json', body: JSON.stringify({ access_token: `${canaryOf(secrets)} with a space`, token_type: echo() }) } });
+  server.set({
+    answer: { status: 200, contentType: 'application/json', body: JSON.stringify({ access_token: `${canaryOf(secrets)} with a space`, token_type: echo() }) },
+  });
   await attempt(refuse);
   server.set({ answer: undefined });
   await clock.advance(60_000);
@@ -136,7 +138,9 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
   server.set({ apiRefuses: false });
 
   // The end: refused for good, or revoked at a server that cannot be told.
-  server.set({ revocationAnswer: { status: 503, contentType: 'application/json', body: JSON.stringify({ error: 'server_error', error_description: echo() }) } });
+  server.set({
+    revocationAnswer: { status: 503, contentType: 'application/json', body: JSON.stringify({ error: 'server_error', error_description: echo() }) },
+  });
   if (kind === 'user') server.set({ error: 'invalid_grant', errorMembers: { error_description: `unknown token ${echo()}` } });
   await attempt(refuse);
   await attempt(() => tokens.revoke());
@@ -144,7 +148,20 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
   await tokens.dispose();
   await attempt(() => tokens.getToken());
 
-  const things: readonly unknown[] = [events, tokens.explain(), errors, outputs, tokens, handle, grant, http, tokens.snapshot(), options.auth, ...errors, ...outputs];
+  const things: readonly unknown[] = [
+    events,
+    tokens.explain(),
+    errors,
+    outputs,
+    tokens,
+    handle,
+    grant,
+    http,
+    tokens.snapshot(),
+    options.auth,
+    ...errors,
+    ...outputs,
+  ];
   return {
     output: things.map(shown).join('\n'),
     secrets: [...secrets],
@@ -174,23 +191,37 @@ describe('a whole life with every secret echoed back', () => {
     ['user', 'client_secret_post', clientSecretPost],
     ['service', 'client_secret_basic', clientSecretBasic],
     ['service', 'client_secret_post', clientSecretPost],
-  ] as const)('of a %s with %s shows no piece of one in any event, error, journal, inspection, URL or log line [S6, S8, P3, gap 9, complaint 18, peer P17]', async (kind, _method, authOf) => {
-    const life = await live(kind, authOf);
-    // The life was a rich one, and the search would find something.
-    expect(life.secrets.length).toBeGreaterThan(5);
-    expect(life.errors.length).toBeGreaterThan(8);
-    expect([...life.eventTypes]).toEqual(expect.arrayContaining(['token', 'refused', 'attempt_failed', 'renewal_failed', 'storage_error', 'expired', ...(kind === 'user' ? ['session_ended'] : [])]));
-    expect(leaks(`log: ${life.secrets[0]?.slice(3, 12)}`, life.secrets)).toEqual([life.secrets[0]]);
+  ] as const)(
+    'of a %s with %s shows no piece of one in any event, error, journal, inspection, URL or log line [S6, S8, P3, gap 9, complaint 18, peer P17]',
+    async (kind, _method, authOf) => {
+      const life = await live(kind, authOf);
+      // The life was a rich one, and the search would find something.
+      expect(life.secrets.length).toBeGreaterThan(5);
+      expect(life.errors.length).toBeGreaterThan(8);
+      expect([...life.eventTypes]).toEqual(
+        expect.arrayContaining([
+          'token',
+          'refused',
+          'attempt_failed',
+          'renewal_failed',
+          'storage_error',
+          'expired',
+          ...(kind === 'user' ? ['session_ended'] : []),
+        ]),
+      );
+      expect(leaks(`log: ${life.secrets[0]?.slice(3, 12)}`, life.secrets)).toEqual([life.secrets[0]]);
 
-    expect(leaks(life.output, life.secrets)).toEqual([]);
-    expect(leaks(life.urls, life.secrets)).toEqual([]);
-    expect(life.printed).toEqual([]);
-  });
+      expect(leaks(life.output, life.secrets)).toEqual([]);
+      expect(leaks(life.urls, life.secrets)).toEqual([]);
+      expect(life.printed).toEqual([]);
+    },
+  );
 
   it('would be found out: the search sees through errors, causes, hidden members and nesting [S6]', () => {
     const secret = canary();
     const hidden = Object.defineProperty({}, 'token', { value: secret, enumerable: false });
-    for (const leaky of [new Error(secret), new Error('x', { cause: new Error(secret) }), { a: { b: { c: [secret] } } }, hidden, new Map([[secret, 1]])]) expect(leaks(shown(leaky), [secret])).toEqual([secret]);
+    for (const leaky of [new Error(secret), new Error('x', { cause: new Error(secret) }), { a: { b: { c: [secret] } } }, hidden, new Map([[secret, 1]])])
+      expect(leaks(shown(leaky), [secret])).toEqual([secret]);
     expect(leaks(shown({ length: secret.length, first: secret.slice(0, 7) }), [secret])).toEqual([]);
   });
 });
@@ -223,7 +254,11 @@ describe('what callers hold', () => {
   });
 
   it('is client authentication that does not show its secret [S6, peer P17]', () => {
-    for (const auth of [clientSecretBasic('a-secret-of-the-client'), clientSecretPost('a-secret-of-the-client'), clientSecretPost(() => 'a-secret-of-the-client')])
+    for (const auth of [
+      clientSecretBasic('a-secret-of-the-client'),
+      clientSecretPost('a-secret-of-the-client'),
+      clientSecretPost(() => 'a-secret-of-the-client'),
+    ])
       expect(leaks(shown(auth), ['a-secret-of-the-client'])).toEqual([]);
   });
 });

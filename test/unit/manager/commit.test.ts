@@ -19,17 +19,52 @@ const renewed = { type: 'renewed', epoch: 3, sent: 'rt-1', held: fresh, refreshT
 type Row = readonly [what: string, outcome: Outcome, result: Commit['do'], changes: Partial<GrantRecord>];
 
 const rows: readonly Row[] = [
-  ['an intent is marked before the refresh token is sent [R14]', { type: 'sending', epoch: 3, sent: 'rt-1', pending: { ...pending, sentDigest: 'next' } }, 'write', { pending: { ...pending, sentDigest: 'next' } }],
+  [
+    'an intent is marked before the refresh token is sent [R14]',
+    { type: 'sending', epoch: 3, sent: 'rt-1', pending: { ...pending, sentDigest: 'next' } },
+    'write',
+    { pending: { ...pending, sentDigest: 'next' } },
+  ],
   ['an answer without tokens takes the mark away [R14]', { type: 'answered', epoch: 3, sent: 'rt-1' }, 'write', { pending: undefined }],
-  ['a rotated refresh token replaces the one that was sent, and the epoch stays [R6, R30]', renewed, 'write', { refreshToken: 'rt-2', pending: undefined, tokens: [fresh, held('at-other', 'other')] }],
-  ['an answer without refresh token keeps the one there is [complaint 14, peer P15]', { ...renewed, refreshToken: undefined }, 'write', { refreshToken: 'rt-1', pending: undefined, tokens: [fresh, held('at-other', 'other')] }],
-  ['an answer with an ID token replaces it', { ...renewed, idToken: 'id-2' }, 'write', { refreshToken: 'rt-2', idToken: 'id-2', pending: undefined, tokens: [fresh, held('at-other', 'other')] }],
+  [
+    'a rotated refresh token replaces the one that was sent, and the epoch stays [R6, R30]',
+    renewed,
+    'write',
+    { refreshToken: 'rt-2', pending: undefined, tokens: [fresh, held('at-other', 'other')] },
+  ],
+  [
+    'an answer without refresh token keeps the one there is [complaint 14, peer P15]',
+    { ...renewed, refreshToken: undefined },
+    'write',
+    { refreshToken: 'rt-1', pending: undefined, tokens: [fresh, held('at-other', 'other')] },
+  ],
+  [
+    'an answer with an ID token replaces it',
+    { ...renewed, idToken: 'id-2' },
+    'write',
+    { refreshToken: 'rt-2', idToken: 'id-2', pending: undefined, tokens: [fresh, held('at-other', 'other')] },
+  ],
   ['a result of an older epoch is dropped [R26]', { ...renewed, epoch: 2 }, 'drop', {}],
   ['a result for a refresh token that is not the stored one gives way to it [R6]', { ...renewed, sent: 'rt-0' }, 'adopt', {}],
   ['an intent for a refresh token that is not the stored one gives way to it [R6]', { type: 'sending', epoch: 3, sent: 'rt-0', pending }, 'adopt', {}],
-  ['a dead grant drops its refresh token and keeps its access tokens and its epoch [R9]', { type: 'ended', epoch: 3, sent: 'rt-1', reason: 'grant_revoked', refused: undefined }, 'write', { ended: 'grant_revoked', refreshToken: undefined, pending: undefined }],
-  ['a dead grant drops the access token that was refused [R9]', { type: 'ended', epoch: 3, sent: 'rt-1', reason: 'rotation_lost', refused: 'at-old' }, 'write', { ended: 'rotation_lost', refreshToken: undefined, pending: undefined, tokens: [held('at-other', 'other')] }],
-  ['a refusal of a refresh token that was replaced meanwhile ends nothing [R9, complaint 3]', { type: 'ended', epoch: 3, sent: 'rt-0', reason: 'grant_revoked', refused: undefined }, 'adopt', {}],
+  [
+    'a dead grant drops its refresh token and keeps its access tokens and its epoch [R9]',
+    { type: 'ended', epoch: 3, sent: 'rt-1', reason: 'grant_revoked', refused: undefined },
+    'write',
+    { ended: 'grant_revoked', refreshToken: undefined, pending: undefined },
+  ],
+  [
+    'a dead grant drops the access token that was refused [R9]',
+    { type: 'ended', epoch: 3, sent: 'rt-1', reason: 'rotation_lost', refused: 'at-old' },
+    'write',
+    { ended: 'rotation_lost', refreshToken: undefined, pending: undefined, tokens: [held('at-other', 'other')] },
+  ],
+  [
+    'a refusal of a refresh token that was replaced meanwhile ends nothing [R9, complaint 3]',
+    { type: 'ended', epoch: 3, sent: 'rt-0', reason: 'grant_revoked', refused: undefined },
+    'adopt',
+    {},
+  ],
   ['a refusal of an older epoch ends nothing [R26]', { type: 'ended', epoch: 2, sent: 'rt-1', reason: 'grant_revoked', refused: undefined }, 'drop', {}],
   ['a sign-out leaves a tombstone with the next epoch [R26]', { type: 'cleared', reason: 'cleared' }, 'write', { ...emptyRecord, epoch: 4, ended: 'cleared' }],
 ];

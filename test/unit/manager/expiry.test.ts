@@ -297,7 +297,7 @@ describe('expiry', () => {
     expect([eventsOf('token'), eventsOf('expiring'), eventsOf('expired')].map((events) => events.length)).toEqual([2, 1, 1]);
   });
 
-  it("does not look into a token whose lifetime is known: exp and iat count for nothing [E11, E12]", async () => {
+  it('does not look into a token whose lifetime is known: exp and iat count for nothing [E11, E12]', async () => {
     const clock = virtualClock();
     const claims = { iat: clock.now() / 1000 - 8_374, exp: clock.now() / 1000 + 100 * 3600 };
     const jwt = ['{"alg":"none"}', JSON.stringify(claims), 'sig'].map((part) => btoa(part).replaceAll('=', '')).join('.');
@@ -327,7 +327,16 @@ describe('the token set', () => {
     await tokens.getToken();
     await clock.advance(hourMs);
     await tokens.getToken();
-    const expected: TokenSet = { accessToken: 'at-1', tokenType: 'Bearer', sentAt: began, lifetimeMs: hourMs, scope: ['a'], refreshToken: 'rt-1', idToken: 'id-1', raw: { tenant: 't' } };
+    const expected: TokenSet = {
+      accessToken: 'at-1',
+      tokenType: 'Bearer',
+      sentAt: began,
+      lifetimeMs: hourMs,
+      scope: ['a'],
+      refreshToken: 'rt-1',
+      idToken: 'id-1',
+      raw: { tenant: 't' },
+    };
     expect(grant.requests.map((request) => request.current)).toEqual([undefined, expected]);
   });
 });

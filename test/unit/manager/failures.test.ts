@@ -22,7 +22,12 @@ const configurationRow = { kind: 'configuration', requests: 1, keeps: true } as 
 const rows: readonly Row[] = [
   { signal: 'the connection breaks', knobs: { connection: 'dropBeforeCommit' }, code: 'network_error', ...transientRow },
   { signal: 'silence', knobs: { connection: 'hangBeforeCommit' }, code: 'timeout', ...transientRow },
-  ...[408, 425, 500, 502, 503, 504].map((status) => ({ signal: `status ${status}`, knobs: { answer: { status } }, code: 'server_error' as const, ...transientRow })),
+  ...[408, 425, 500, 502, 503, 504].map((status) => ({
+    signal: `status ${status}`,
+    knobs: { answer: { status } },
+    code: 'server_error' as const,
+    ...transientRow,
+  })),
   { signal: 'status 429', knobs: { answer: { status: 429 } }, code: 'rate_limited', ...transientRow },
   { signal: 'status 429 with an OAuth error', knobs: { error: 'invalid_client', errorStatus: 429 }, code: 'rate_limited', ...transientRow },
   { signal: 'status 503 with an OAuth error', knobs: { error: 'invalid_grant', errorStatus: 503 }, code: 'server_error', ...transientRow },
@@ -34,7 +39,12 @@ const rows: readonly Row[] = [
   { signal: 'a list', knobs: { answer: json('[{"access_token":"x"}]') }, code: 'invalid_response', ...transientRow },
   { signal: 'half a body', knobs: { answer: json('{"access_token":"x"') }, code: 'invalid_response', ...transientRow },
   { signal: 'a body over the cap', knobs: { answer: json(`{"padding":"${'x'.repeat(300_000)}"}`) }, code: 'invalid_response', ...transientRow },
-  ...['use_dpop_nonce', 'invalid_dpop_proof'].map((error) => ({ signal: `${error} without DPoP`, knobs: { error }, code: 'request_rejected' as const, ...configurationRow })),
+  ...['use_dpop_nonce', 'invalid_dpop_proof'].map((error) => ({
+    signal: `${error} without DPoP`,
+    knobs: { error },
+    code: 'request_rejected' as const,
+    ...configurationRow,
+  })),
   {
     signal: 'invalid_grant with a suberror that asks for the user',
     knobs: { error: 'invalid_grant', errorMembers: { suberror: 'consent_required' } },
@@ -45,7 +55,14 @@ const rows: readonly Row[] = [
     keeps: true,
   },
   { signal: 'invalid_grant', knobs: { error: 'invalid_grant' }, kind: 'interaction', code: 'grant_revoked', requests: 1, keeps: false },
-  { signal: 'invalid_grant with 403', knobs: { error: 'invalid_grant', errorStatus: 403 }, kind: 'interaction', code: 'grant_revoked', requests: 1, keeps: false },
+  {
+    signal: 'invalid_grant with 403',
+    knobs: { error: 'invalid_grant', errorStatus: 403 },
+    kind: 'interaction',
+    code: 'grant_revoked',
+    requests: 1,
+    keeps: false,
+  },
   ...['bad_refresh_token', 'token_revoked', 'invalid_refresh_token'].map((error) => ({
     signal: `${error}, which a preset takes for invalid_grant`,
     knobs: { error },
@@ -55,14 +72,16 @@ const rows: readonly Row[] = [
     requests: 1,
     keeps: false,
   })),
-  ...['interaction_required', 'login_required', 'consent_required', 'account_selection_required', 'mfa_required', 'insufficient_user_authentication'].map((error) => ({
-    signal: error,
-    knobs: { error },
-    kind: 'interaction' as const,
-    code: 'interaction_required' as const,
-    requests: 1,
-    keeps: true,
-  })),
+  ...['interaction_required', 'login_required', 'consent_required', 'account_selection_required', 'mfa_required', 'insufficient_user_authentication'].map(
+    (error) => ({
+      signal: error,
+      knobs: { error },
+      kind: 'interaction' as const,
+      code: 'interaction_required' as const,
+      requests: 1,
+      keeps: true,
+    }),
+  ),
   ...['invalid_client', 'unauthorized_client'].map((error) => ({ signal: error, knobs: { error }, code: 'client_rejected' as const, ...configurationRow })),
   ...['unsupported_grant_type', 'invalid_request', 'invalid_scope', 'invalid_target', 'invalid_resource'].map((error) => ({
     signal: error,
@@ -71,11 +90,31 @@ const rows: readonly Row[] = [
     ...configurationRow,
   })),
   { signal: 'a redirect', knobs: { redirect: { status: 307 } }, code: 'redirect_refused', ...configurationRow },
-  { signal: 'status 400 without an OAuth body', knobs: { answer: { status: 400, body: 'Bad Request', contentType: 'text/plain' } }, code: 'unexpected_status', ...configurationRow },
-  { signal: 'status 404 without an OAuth body', knobs: { answer: { status: 404, body: 'no such page', contentType: 'text/plain' } }, code: 'unexpected_status', ...configurationRow },
+  {
+    signal: 'status 400 without an OAuth body',
+    knobs: { answer: { status: 400, body: 'Bad Request', contentType: 'text/plain' } },
+    code: 'unexpected_status',
+    ...configurationRow,
+  },
+  {
+    signal: 'status 404 without an OAuth body',
+    knobs: { answer: { status: 404, body: 'no such page', contentType: 'text/plain' } },
+    code: 'unexpected_status',
+    ...configurationRow,
+  },
   { signal: 'an error that nobody has heard of', knobs: { error: 'moon_phase' }, code: 'unknown_error', ...configurationRow },
-  { signal: 'a token with a space in it', knobs: { answer: json('{"access_token":"a b","token_type":"Bearer"}') }, code: 'unacceptable_response', ...configurationRow },
-  { signal: 'a token of an unknown type', knobs: { answer: json('{"access_token":"ab","token_type":"mac"}') }, code: 'unacceptable_response', ...configurationRow },
+  {
+    signal: 'a token with a space in it',
+    knobs: { answer: json('{"access_token":"a b","token_type":"Bearer"}') },
+    code: 'unacceptable_response',
+    ...configurationRow,
+  },
+  {
+    signal: 'a token of an unknown type',
+    knobs: { answer: json('{"access_token":"ab","token_type":"mac"}') },
+    code: 'unacceptable_response',
+    ...configurationRow,
+  },
 ];
 
 describe('the failure of a renewal', () => {
@@ -128,7 +167,12 @@ describe('the failure of a renewal', () => {
     const server = fakeAuthorizationServer({ clock, clients: { app: secret } });
     const { tokens } = signedIn({
       clock,
-      grant: { server: server.metadata, fetch: server.fetch, auth: clientSecretPost(() => secret), refreshToken: server.issueRefreshToken({ clientId: 'app' }) },
+      grant: {
+        server: server.metadata,
+        fetch: server.fetch,
+        auth: clientSecretPost(() => secret),
+        refreshToken: server.issueRefreshToken({ clientId: 'app' }),
+      },
     });
     await tokens.getToken();
     secret = 'a-wrong-one-by-mistake';

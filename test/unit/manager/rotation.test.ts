@@ -33,15 +33,18 @@ describe('a rotated refresh token', () => {
     expect(server.stats.reuses).toBe(0);
   });
 
-  it.each(['omit', 'same'] as const)('is not needed: an answer with the refresh token left out or repeated keeps the one there is: %s [complaint 14, peer P14, peer P15, P21]', async (rotation) => {
-    const { clock, server, store, tokens } = signedIn({ knobs: { rotation } });
-    for (let life = 0; life < 3; life++) {
-      await tokens.getToken();
-      await clock.advance(hourMs);
-    }
-    expect(new Set(sentRefreshTokens(server)).size).toBe(1);
-    expect(store.record()['epoch']).toBe(0);
-  });
+  it.each(['omit', 'same'] as const)(
+    'is not needed: an answer with the refresh token left out or repeated keeps the one there is: %s [complaint 14, peer P14, peer P15, P21]',
+    async (rotation) => {
+      const { clock, server, store, tokens } = signedIn({ knobs: { rotation } });
+      for (let life = 0; life < 3; life++) {
+        await tokens.getToken();
+        await clock.advance(hourMs);
+      }
+      expect(new Set(sentRefreshTokens(server)).size).toBe(1);
+      expect(store.record()['epoch']).toBe(0);
+    },
+  );
 
   it('that cannot be stored is kept in memory, reported, used next, and stored when the store is back [R6, complaint 12]', async () => {
     const { clock, server, store, tokens, eventsOf } = signedIn();
@@ -98,7 +101,12 @@ describe('a rotated refresh token', () => {
   it('of somebody else wins over a late answer: compare-and-swap is the fence [R6, X15, gap 5]', async () => {
     const clock = virtualClock();
     const store = abandoned(clock);
-    const slow = watched({ grant: scriptedGrant('refreshToken', { refreshToken: 'rt-1' }, after(10_000, { accessToken: 'slow', refreshToken: 'rt-slow' })), clock, store, lock: localLock({ clock }) });
+    const slow = watched({
+      grant: scriptedGrant('refreshToken', { refreshToken: 'rt-1' }, after(10_000, { accessToken: 'slow', refreshToken: 'rt-slow' })),
+      clock,
+      store,
+      lock: localLock({ clock }),
+    });
     await slow.tokens.getToken();
     await clock.advance(hourMs);
     const late = slow.tokens.getToken();
@@ -246,6 +254,26 @@ describe('a process that dies after it sent a refresh token', () => {
       expect(store.record()['pending']).toBeUndefined();
       expect(dead.server.isLiveRefreshToken(String(store.record()['refreshToken']))).toBe(true);
     } else expect(next.eventsOf('session_ended').map((event) => event.reason)).toEqual(['rotation_lost']);
+  });
+
+  it('and is started again within 60 s renews at once, even if no token is due yet [R14, gap 7]', async () => {
+    const clock = virtualClock();
+    const store = abandoned(clock);
+    const dead = signedIn({ clock, store, knobs: { graceMs: 60_000 }, manager: { lock: localLock({ clock }) } });
+    const first = await dead.tokens.getToken();
+    dead.server.forNext(1, { connection: 'hangAfterCommit' });
+    // Another API's token was wanted: the manager's own is fresh.
+    const hung = dead.tokens.for({ audience: 'other' }).getToken();
+    hung.catch(() => undefined);
+    await clock.advance(1_000);
+    dead.server.clearRequests();
+
+    const next = watched({ grant: dead.grant, store, clock, lock: localLock({ clock }) });
+    expect((await next.tokens.getToken()).value).toBe(first.value);
+    await clock.advance(0);
+    expect(dead.server.tokenRequests).toBe(1);
+    expect(store.record()['pending']).toBeUndefined();
+    expect(dead.server.isLiveRefreshToken(String(store.record()['refreshToken']))).toBe(true);
   });
 
   it('and is started again after 60 s renews at the next need, and says what was lost [R14, gap 7]', async () => {
@@ -401,7 +429,9 @@ describe('revoke()', () => {
 
   it('revokes the tokens of all targets of one grant', async () => {
     const { server, store, tokens } = signedIn({ grant: { scope: 'a b' } });
-    const values = [await tokens.getToken(), await tokens.for({ audience: 'x' }).getToken(), await tokens.for({ audience: 'y' }).getToken()].map((token) => token.value);
+    const values = [await tokens.getToken(), await tokens.for({ audience: 'x' }).getToken(), await tokens.for({ audience: 'y' }).getToken()].map(
+      (token) => token.value,
+    );
     const { refreshToken } = store.record();
     await tokens.revoke();
     expect(new Set(server.requestsTo('revocation').map((request) => request.params.get('token')))).toEqual(new Set([refreshToken, ...values]));
@@ -563,7 +593,10 @@ describe('the lock', () => {
 });
 
 describe('a record that this version cannot read', () => {
-  async function withRecord(renews: 'regrant' | 'refreshToken', change: (value: string) => string): Promise<{ store: ReturnType<typeof observedStore>; changed: string; clock: ReturnType<typeof virtualClock>; grant: ReturnType<typeof scriptedGrant> }> {
+  async function withRecord(
+    renews: 'regrant' | 'refreshToken',
+    change: (value: string) => string,
+  ): Promise<{ store: ReturnType<typeof observedStore>; changed: string; clock: ReturnType<typeof virtualClock>; grant: ReturnType<typeof scriptedGrant> }> {
     const clock = virtualClock();
     const store = observedStore(clock);
     const writer = watched({ grant: scriptedGrant(renews, { refreshToken: 'rt-1' }), clock, store });
@@ -631,7 +664,10 @@ describe('the fake server agrees', () => {
   it('that a manager never sends one refresh token twice at a time, nor a spent one [R3]', async () => {
     const clock = virtualClock();
     const server = fakeAuthorizationServer({ clock, knobs: { latencyAfterMs: 300 } });
-    const { tokens } = signedIn({ clock, grant: { server: server.metadata, fetch: server.fetch, refreshToken: server.issueRefreshToken({ clientId: 'app' }) } });
+    const { tokens } = signedIn({
+      clock,
+      grant: { server: server.metadata, fetch: server.fetch, refreshToken: server.issueRefreshToken({ clientId: 'app' }) },
+    });
     const waits: Promise<unknown>[] = [];
     for (let call = 0; call < 60; call++) {
       waits.push(tokens.for({ audience: `api-${call % 5}` }).getToken());

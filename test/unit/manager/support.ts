@@ -44,7 +44,9 @@ export function scriptedGrant(renews: Grant['renews'], ...script: readonly Step[
   };
 }
 
-export function transient(details: { retryAfterMs?: number; code?: 'network_error' | 'server_error' | 'rate_limited' | 'invalid_response' | 'timeout' } = {}): TokenError {
+export function transient(
+  details: { retryAfterMs?: number; code?: 'network_error' | 'server_error' | 'rate_limited' | 'invalid_response' | 'timeout' } = {},
+): TokenError {
   return new TokenError(details.code ?? 'network_error', 'planned failure', { phase: 'token', retryAfterMs: details.retryAfterMs });
 }
 
@@ -153,7 +155,13 @@ export interface SignedIn extends Watched {
 
 /** A user's grant with a rotating refresh token, on a fake server. */
 export function signedIn(
-  options: { readonly knobs?: Partial<ServerKnobs>; readonly grant?: Partial<RefreshTokenOptions>; readonly manager?: Partial<TokenManagerOptions>; readonly store?: ObservedStore; readonly clock?: VirtualClock } = {},
+  options: {
+    readonly knobs?: Partial<ServerKnobs>;
+    readonly grant?: Partial<RefreshTokenOptions>;
+    readonly manager?: Partial<TokenManagerOptions>;
+    readonly store?: ObservedStore;
+    readonly clock?: VirtualClock;
+  } = {},
 ): SignedIn {
   const clock = options.clock ?? virtualClock();
   const server = fakeAuthorizationServer({ clock, knobs: { ...options.knobs } });

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { clientSecretBasic, localLock, type Lock, memoryStore, none, TokenError } from 'tokenkeep';
+import { clientSecretBasic, localLock, type Lock, memoryStore, none, TokenError, type TokenStore } from 'tokenkeep';
 import { createServiceClient, type ServiceClient, type ServiceClientOptions } from 'tokenkeep/server';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -27,7 +27,14 @@ function startService(options: Partial<ServiceClientOptions> = {}, knobs: Partia
       inFlight--;
     }
   };
-  const service = createServiceClient({ server: server.metadata, clientId: 'billing', auth: clientSecretBasic('secret-of-billing'), fetch: counted, clock, ...options });
+  const service = createServiceClient({
+    server: server.metadata,
+    clientId: 'billing',
+    auth: clientSecretBasic('secret-of-billing'),
+    fetch: counted,
+    clock,
+    ...options,
+  });
   return { clock, server, service, mostAtOnce: () => most };
 }
 
@@ -57,7 +64,13 @@ describe('createServiceClient', () => {
     const clock = virtualClock();
     const store = memoryStore({ clock });
     const written: string[] = [];
-    const watchedStore = { ...store, set: (...args: Parameters<typeof store.set>) => (written.push(args[1]), store.set(...args)) };
+    const watchedStore: TokenStore = {
+      ...store,
+      set(key, value, write) {
+        written.push(value);
+        return store.set(key, value, write);
+      },
+    };
     const { service } = startService({ store: watchedStore, clock }, { refreshTokenForClientCredentials: true });
     await service.tokens.getToken();
     expect(written).toHaveLength(1);
@@ -70,7 +83,12 @@ describe('createServiceClient', () => {
   });
 
   it('refuses a misspelt option', () => {
-    const options = { server: { issuer: 'https://as.test', token_endpoint: 'https://as.test/token' }, clientId: 'billing', auth: clientSecretBasic('s'), scopes: 'a' };
+    const options = {
+      server: { issuer: 'https://as.test', token_endpoint: 'https://as.test/token' },
+      clientId: 'billing',
+      auth: clientSecretBasic('s'),
+      scopes: 'a',
+    };
     expect(() => createServiceClient(options)).toThrow(expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining('scopes') }));
   });
 
@@ -211,7 +229,9 @@ describe('the line in front of the token endpoint', () => {
     const setTimeoutSpy = vi.spyOn(globalThis, 'setTimeout');
     const { clock, server, service } = startService({}, { connection: 'hangBeforeCommit' });
     const began = clock.now();
-    const failures = Array.from({ length: 9 }, (_, target) => rejection(service.tokens.for({ audience: `api-${target}` }).getToken()).then((error) => [error.code, clock.now() - began]));
+    const failures = Array.from({ length: 9 }, (_, target) =>
+      rejection(service.tokens.for({ audience: `api-${target}` }).getToken()).then((error) => [error.code, clock.now() - began]),
+    );
     await clock.advance(34_999);
     const eight = await Promise.all(failures.slice(0, 8));
     expect(eight.every(([code, atMs]) => code === 'timeout' && Number(atMs) >= 30_000 && Number(atMs) < 34_000)).toBe(true);
