@@ -66,6 +66,22 @@ describe('a resource that refuses fresh tokens', () => {
     expect(events.filter(({ type }) => type === 'quarantined').at(-1)).toEqual({ type: 'quarantined', resource: 'https://api.test/', until: now + 30_000 });
   });
 
+  it('beside healthy neighbours under one entry costs no renewal per call: their 2xx end the quarantine only twice [H14] [complaint 10]', async () => {
+    const { clock, tokens, api } = setUp((url) => !url.endsWith('/broken'));
+    for (let elapsed = 0; elapsed < 10 * minute; elapsed += 1000) {
+      expect((await api('https://api.test/broken')).status).toBe(401);
+      expect((await api('https://api.test/healthy')).status).toBe(200);
+      await clock.advance(1000);
+    }
+    expect(tokens.renewals).toBeLessThanOrEqual(8);
+    await clock.advance(20 * minute);
+    await api('https://api.test/broken');
+    expect((await api('https://api.test/healthy')).status).toBe(200);
+    const before = tokens.renewals;
+    await api('https://api.test/broken');
+    expect(tokens.renewals).toBe(before + 1);
+  });
+
   it('does not put its neighbours in quarantine [H14]', async () => {
     let revoked = '';
     const { api, tokens } = setUp(
