@@ -71,8 +71,9 @@ function serve(state: TargetState, held: HeldToken, request: TokenRequest | unde
   return age < held.renewAgeMs || state.flight !== undefined || !mayRenew ? use : useAndRenew;
 }
 
-// Capped at half of the lifetime: a wish beyond what the server grants would otherwise renew on every call.
+// Capped at half of the lifetime: a wish beyond what the server grants would otherwise renew on every call, as would any
+// wish where tokens are dead on arrival.
 function isShort(held: HeldToken, minValidMs: number | undefined, age: number): boolean {
-  if (minValidMs === undefined || held.lifetimeMs === undefined) return false;
+  if (minValidMs === undefined || !held.lifetimeMs) return false;
   return held.lifetimeMs - age < Math.min(minValidMs, held.lifetimeMs / 2);
 }

@@ -17,14 +17,12 @@ export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock, now, 
     const { wall, mono } = now();
     const decision = decide(entry, undefined, wall, mono);
     if (decision.do === 'load') return void renewals.load(entry).catch(() => undefined);
-    if (decision.do === 'renew') return void renewals.begin(entry, decision.reason, true);
-    if (decision.do === 'useAndRenew') return void renewals.begin(entry, 'expiring', true);
     const { held, cooldown } = entry;
-    const dueMs = Math.max(
-      shortestTimerMs,
-      held === undefined ? 0 : held.renewAgeMs - ageMs(held),
-      cooldown === undefined ? 0 : cooldown.backgroundMs - ageMs(cooldown),
-    );
+    const restMs = cooldown === undefined ? 0 : cooldown.backgroundMs - ageMs(cooldown);
+    // A renewal that found the lock busy blocks no caller, and would be begun again here without end.
+    if (decision.do === 'renew' && restMs <= 0) return void renewals.begin(entry, decision.reason, true);
+    if (decision.do === 'useAndRenew') return void renewals.begin(entry, 'expiring', true);
+    const dueMs = Math.max(shortestTimerMs, held === undefined ? 0 : held.renewAgeMs - ageMs(held), restMs);
     if (dueMs === Infinity) return;
     timer = new AbortController();
     clock.sleep(dueMs, timer.signal, { idle: true }).then(

@@ -46,9 +46,10 @@ export class RecordKeeper {
     // Ages count from before the read: a slow answer must not make tokens younger.
     const began = this.#now();
     const { record: before } = this;
+    const version = this.#version;
     const stored = await this.#limited(async () => store.get(await this.#key()));
     // What was written here meanwhile is newer than what was read.
-    if (stored?.version === this.#version || this.record !== before) return;
+    if (stored?.version === this.#version || this.record !== before || this.#version !== version) return;
     if (stored === undefined) {
       // The store forgot what it had; memory may go on with what it holds, and writes it anew.
       this.#version = undefined;
@@ -74,25 +75,30 @@ export class RecordKeeper {
    * @throws {TokenError} `store_unavailable`; memory then holds the outcome all the same, unless it is an intent.
    */
   async apply(outcome: Outcome): Promise<Commit['do']> {
+    const clears = outcome.type === 'cleared';
+    if (clears) {
+      // What is to be forgotten is forgotten here first, whatever the store says, and in whatever is read meanwhile.
+      const cleared = commit(this.record, outcome);
+      if (cleared.do === 'write') this.record = cleared.record;
+      this.#unsaved = outcome;
+    }
     for (let writes = 1; ; writes++) {
       const base = this.record;
-      const step = commit(base, outcome);
+      const step = clears ? ({ do: 'write', record: base } as const) : commit(base, outcome);
       if (step.do !== 'write') return step.do;
-      // What is to be forgotten is forgotten here first, whatever the store says.
-      if (outcome.type === 'cleared') this.record = step.record;
       // A sign-out came while the store was busy; it will write again over this.
-      const overtaken = (): boolean => outcome.type !== 'cleared' && this.record !== base;
+      const overtaken = (): boolean => !clears && this.record !== base;
       try {
         if (await this.#write(step.record)) {
           if (overtaken()) return 'drop';
-          this.record = step.record;
+          if (!clears) this.record = step.record;
           return 'write';
         }
         if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
         await this.read();
       } catch (error) {
         if (overtaken()) return 'drop';
-        if (outcome.type !== 'sending') {
+        if (outcome.type !== 'sending' && !clears) {
           this.record = step.record;
           this.#unsaved = outcome;
         }

@@ -58,18 +58,24 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
       if ((await tolerateStore(keeper.apply({ type: 'sending', epoch, sent, pending: { sentDigest, ...now() } }))) !== 'write') return undefined;
     }
     try {
-      return await store(await request(), epoch, sent);
+      return await store(await request(epoch), epoch, sent);
     } catch (error) {
       if (!isTokenError(error)) throw error;
       if (rotates && error.code === 'grant_revoked') return refused(error, epoch, sent);
-      if (isAnswer(error) && keeper.record.pending !== undefined) await tolerateStore(keeper.apply({ type: 'answered', epoch, sent }));
+      // An attempt before this answer may have rotated all the same.
+      if (isAnswer(error) && !unanswered && keeper.record.pending !== undefined) await tolerateStore(keeper.apply({ type: 'answered', epoch, sent }));
       throw error;
     }
   }
 
-  async function request(): Promise<{ readonly tokens: TokenSet; readonly sentAt: Instant }> {
+  async function request(epoch: number): Promise<{ readonly tokens: TokenSet; readonly sentAt: Instant }> {
+    let failed: TokenError | undefined;
     for (let attempt = 1; ; attempt++) {
+      if (attempt > 1) await leaveEndpointAlone();
+      if (keeper.record.epoch !== epoch) throw sessionChanged();
       if (lockHeld.aborted) throw new TokenError('lock_lost', 'the lock was lost before the request was sent', { phase: 'lock' });
+      // Not without time for the answer: a machine may have slept meanwhile, and a refresh token would be spent for nothing.
+      if (remainingMs() < limits.leastMs) throw failed ?? new TokenError('timeout', 'the time for this renewal is over', { phase: 'token' });
       const sending = now();
       const limitMs = Math.min(rotates && attempt === 1 ? limits.firstRefreshMs : limits.attemptMs, remainingMs());
       const timeout = (): TokenError => new TokenError('timeout', `no answer from the token endpoint within ${limitMs} ms`, { phase: 'token' });
@@ -82,7 +88,8 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
         cancelled.throwIfAborted();
         const error = asTokenError(caught);
         if (!isAnswer(error)) unanswered = true;
-        if (error.kind === 'transient' && error.retryAfterMs !== undefined) tools.pause = { ...now(), ms: error.retryAfterMs };
+        if (error.kind === 'transient' && error.retryAfterMs !== undefined && error.retryAfterMs > pauseMs())
+          tools.pause = { ...now(), ms: error.retryAfterMs };
         const retryInMs = retryDelayMs({
           error,
           attempt,
@@ -91,7 +98,8 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
           remainingMs: remainingMs(),
           random: tools.random(),
         });
-        if (retryInMs === undefined) throw error.with({ attempts: attempt });
+        failed = error.with({ attempts: attempt });
+        if (retryInMs === undefined) throw failed;
         report({ type: 'attempt_failed', error, attempt, retryInMs, target });
         await clock.sleep(retryInMs, cancelled);
       }
@@ -133,12 +141,16 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
 
   // The endpoint asked to be left alone, perhaps for another target.
   async function leaveEndpointAlone(): Promise<void> {
-    const pauseMs = tools.pause === undefined ? 0 : tools.pause.ms - ageMs(tools.pause);
-    if (pauseMs <= 0) return;
-    if (flight.background || pauseMs >= remainingMs()) {
-      throw new TokenError('rate_limited', 'the token endpoint asked to be left alone', { phase: 'token', retryAfterMs: pauseMs, fromCache: true });
+    const retryAfterMs = pauseMs();
+    if (retryAfterMs <= 0) return;
+    if (flight.background || retryAfterMs >= remainingMs()) {
+      throw new TokenError('rate_limited', 'the token endpoint asked to be left alone', { phase: 'token', retryAfterMs, fromCache: true });
     }
-    await clock.sleep(pauseMs, cancelled);
+    await clock.sleep(retryAfterMs, cancelled);
+  }
+
+  function pauseMs(): number {
+    return tools.pause === undefined ? 0 : tools.pause.ms - ageMs(tools.pause);
   }
 
   // A renewal without a refresh token loses nothing when the store is down. With one, a shared store that cannot take

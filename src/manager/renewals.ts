@@ -7,6 +7,7 @@ import { Flight } from './flight.js';
 import { renewToken } from './renew-token.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { coolDown, limits } from './retry.js';
+import type { HeldToken } from './state.js';
 import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
 import { heldFor, type TargetEntry } from './target-entry.js';
@@ -25,6 +26,7 @@ export interface Renewals {
 }
 
 const busyMs = 1_000;
+const sameInstantMs = 1_000;
 
 export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: RenewalTools, changed: () => void): Renewals {
   const { clock, report, now, ageMs } = tools;
@@ -46,8 +48,12 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
       // Not before the flight is registered: whatever runs in here may ask for a token itself.
       await Promise.resolve();
       try {
-        return await renewToken(entry, own, tools);
+        const token = await renewToken(entry, own, tools);
+        if (entry.flight === own) entry.cooldown = undefined;
+        return token;
       } catch (error) {
+        // What the renewal found in the store is no success of it: it comes before the cool-down.
+        takeOver(entry);
         throw noteFailure(entry, own, error);
       } finally {
         flights.delete(own);
@@ -72,7 +78,7 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     const failedAt = now();
     if (background && error.code === 'lock_timeout') {
       // Whoever holds the lock is renewing; look again soon.
-      entry.cooldown = { error, failures: 0, blockedMs: 0, backgroundMs: busyMs, ...failedAt };
+      entry.cooldown = { error, failures: entry.cooldown?.failures ?? 0, blockedMs: 0, backgroundMs: busyMs, ...failedAt };
       return error;
     }
     const cooldown = coolDown(error, (entry.cooldown?.failures ?? 0) + 1, tools.grant.renews, failedAt, tools.random());
@@ -89,14 +95,22 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
   }
 
   function sync(entry: TargetEntry): void {
+    takeOver(entry);
+    changed();
+  }
+
+  function takeOver(entry: TargetEntry): void {
     const { ended } = entry.keeper.record;
     for (const each of oneRecord ? targets.all() : [entry]) {
+      const { held: known } = each;
       const held = heldFor(each);
-      if (held !== undefined && held !== each.held) each.cooldown = undefined;
+      if (held !== undefined && known !== undefined && isSame(held, known)) {
+        if (each.expiring === known) each.expiring = held;
+        if (each.expired === known) each.expired = held;
+      } else if (held !== undefined) each.cooldown = undefined;
       each.held = held;
       each.ended = ended && endedError(ended);
     }
-    changed();
   }
 
   async function read(entry: TargetEntry): Promise<void> {
@@ -129,4 +143,9 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
   }
 
   return { begin, load, sync, end };
+}
+
+// A record that was read again holds the tokens it held before as new objects: no news, and nothing to announce.
+function isSame(held: HeldToken, known: HeldToken): boolean {
+  return held.token.value === known.token.value && held.mono - known.mono < sameInstantMs;
 }

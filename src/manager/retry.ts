@@ -7,6 +7,7 @@ export const limits = {
   attemptMs: 10_000,
   firstRefreshMs: 20_000,
   flightMs: 30_000,
+  leastMs: 1_000,
   callerMs: 35_000,
   // Less than the callers' wait: what the holder stored meanwhile still reaches them.
   lockMs: 34_000,
