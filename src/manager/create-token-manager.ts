@@ -103,7 +103,14 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
     // A lock that only this manager knows needs no name that others could meet.
     return store === undefined && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
   };
-  const newKeeper = (targetKey: string): RecordKeeper => new RecordKeeper(() => nameOf(targetKey), { store, clock, windows, report });
+  const newKeeper = (targetKey: string): RecordKeeper => {
+    let name: string | undefined;
+    const named = async (): Promise<string> => {
+      name ??= await nameOf(targetKey);
+      return name;
+    };
+    return new RecordKeeper(named, { store, clock, windows, report });
+  };
   const targets = new TargetCache({ maxTargets, oneRecord, hasStore: store !== undefined, newKeeper, ageMs });
   const queue = internals.queue ?? noQueue;
   const tools = {

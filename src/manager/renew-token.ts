@@ -6,6 +6,7 @@ import { renewUnderLock } from './renew-under-lock.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { limits } from './retry.js';
 import { heldFor, type TargetEntry } from './target-entry.js';
+import { targetLabel } from './target-key.js';
 
 /**
  * One renewal from the queue to the stored result: a slot at the token endpoint, then the lock, then a second look at
@@ -34,19 +35,20 @@ export function renewToken(entry: TargetEntry, flight: Flight, tools: RenewalToo
           if (tools.grant.renews !== 'refreshToken') return task(new AbortController().signal);
           throw new TokenError('lock_timeout', 'the lock failed', { phase: 'lock' });
         }
-        if (flight.background) throw error;
-        if (waitMs > 0) return await adoptInstead(entry, flight, tools, error);
+        if (flight.background || waitMs > 0) return await adoptInstead(entry, flight, tools, error);
       }
     }
   }, flight);
 }
 
-// The holder may have stored its result by now.
-async function adoptInstead(entry: TargetEntry, { want }: Flight, { now }: RenewalTools, error: TokenError): Promise<AccessToken> {
+// The holder may have stored its result by now. Who waits takes any usable token, who does not only a fresh one.
+async function adoptInstead(entry: TargetEntry, flight: Flight, { now, report }: RenewalTools, error: TokenError): Promise<AccessToken> {
   await entry.keeper.read();
+  const { reason, background, want } = flight;
   const held = heldFor(entry);
   const { wall, mono } = now();
-  const decision = decide({ ...entry, held, flight: undefined, loaded: true }, want, wall, mono);
-  if (held !== undefined && decision.do.startsWith('use')) return held.token;
-  throw error;
+  const decision = decide({ ...entry, held, flight: undefined, cooldown: undefined, loaded: true }, want, wall, mono);
+  if (held === undefined || (decision.do !== 'use' && (background || decision.do !== 'useAndRenew'))) throw error;
+  report({ type: 'token', source: 'store', reason, background, expiresAt: held.token.expiresAt, target: targetLabel(entry.target) });
+  return held.token;
 }

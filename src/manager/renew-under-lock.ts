@@ -141,12 +141,13 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
 
   // The endpoint asked to be left alone, perhaps for another target.
   async function leaveEndpointAlone(): Promise<void> {
-    const retryAfterMs = pauseMs();
-    if (retryAfterMs <= 0) return;
-    if (flight.background || retryAfterMs >= remainingMs()) {
-      throw new TokenError('rate_limited', 'the token endpoint asked to be left alone', { phase: 'token', retryAfterMs, fromCache: true });
+    // It may ask again meanwhile.
+    for (let retryAfterMs = pauseMs(); retryAfterMs > 0; retryAfterMs = pauseMs()) {
+      if (flight.background || retryAfterMs >= remainingMs()) {
+        throw new TokenError('rate_limited', 'the token endpoint asked to be left alone', { phase: 'token', retryAfterMs, fromCache: true });
+      }
+      await clock.sleep(retryAfterMs, cancelled);
     }
-    await clock.sleep(retryAfterMs, cancelled);
   }
 
   function pauseMs(): number {

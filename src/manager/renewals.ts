@@ -7,8 +7,7 @@ import { Flight } from './flight.js';
 import { renewToken } from './renew-token.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { coolDown, limits } from './retry.js';
-import type { HeldToken } from './state.js';
-import { graceMs } from './state.js';
+import { graceMs, type HeldToken } from './state.js';
 import type { TargetCache } from './target-cache.js';
 import { heldFor, type TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
@@ -35,15 +34,6 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
     const { held } = entry;
     if (entry.flight !== undefined) return entry.flight;
-    const target = targetLabel(entry.target);
-    const expiresAt = held?.token.expiresAt;
-    if (reason === 'expiring' && entry.expiring !== held) {
-      entry.expiring = held;
-      report({ type: 'expiring', expiresAt, target });
-    } else if (reason === 'expired' && entry.expired !== held) {
-      entry.expired = held;
-      report({ type: 'expired', expiresAt, target });
-    } else if (reason === 'refused') report({ type: 'refused', target });
     const flight = new Flight(clock, reason, background, want, async (own) => {
       // Not before the flight is registered: whatever runs in here may ask for a token itself.
       await Promise.resolve();
@@ -66,6 +56,15 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     });
     entry.flight = flight;
     flights.add(flight);
+    const target = targetLabel(entry.target);
+    const expiresAt = held?.token.expiresAt;
+    if (reason === 'expiring' && entry.expiring !== held) {
+      entry.expiring = held;
+      report({ type: 'expiring', expiresAt, target });
+    } else if (reason === 'expired' && entry.expired !== held) {
+      entry.expired = held;
+      report({ type: 'expired', expiresAt, target });
+    } else if (reason === 'refused') report({ type: 'refused', target });
     changed();
     return flight;
   }
