@@ -17,6 +17,8 @@ export class Flight {
   want: TokenRequest;
   /** A refresh token was sent: the renewal must go on until its successor is stored. */
   spending = false;
+  /** It ended because somebody else holds the lock, and nobody waited for it. */
+  gaveWay = false;
   /** Ends the renewal: only when the manager is disposed. */
   readonly cancel: AbortController = new AbortController();
   /** Settles with the renewal; never an unhandled rejection. */

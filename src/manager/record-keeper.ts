@@ -86,8 +86,8 @@ export class RecordKeeper {
       const base = this.record;
       const step = clears ? ({ do: 'write', record: base } as const) : commit(base, outcome);
       if (step.do !== 'write') return step.do;
-      // A sign-out came while the store was busy; it will write again over this.
-      const overtaken = (): boolean => !clears && this.record !== base;
+      // A sign-out came while the store was busy; it will write again over this. (A read may come too, and find this write.)
+      const overtaken = (): boolean => !clears && this.record.epoch !== base.epoch;
       try {
         if (await this.#write(step.record)) {
           if (overtaken()) return 'drop';
@@ -98,8 +98,9 @@ export class RecordKeeper {
         await this.read();
       } catch (error) {
         if (overtaken()) return 'drop';
-        if (outcome.type !== 'sending' && !clears) {
-          this.record = step.record;
+        const kept = outcome.type === 'sending' || clears ? undefined : commit(this.record, outcome);
+        if (kept?.do === 'write') {
+          this.record = kept.record;
           this.#unsaved = outcome;
         }
         throw error;

@@ -35,7 +35,9 @@ export function renewToken(entry: TargetEntry, flight: Flight, tools: RenewalToo
           if (tools.grant.renews !== 'refreshToken') return task(new AbortController().signal);
           throw new TokenError('lock_timeout', 'the lock failed', { phase: 'lock' });
         }
-        if (flight.background || waitMs > 0) return await adoptInstead(entry, flight, tools, error);
+        if (!flight.background && waitMs === 0) continue;
+        flight.gaveWay = waitMs === 0;
+        return await adoptInstead(entry, flight, tools, error);
       }
     }
   }, flight);

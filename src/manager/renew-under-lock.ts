@@ -146,7 +146,7 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
       if (flight.background || retryAfterMs >= remainingMs()) {
         throw new TokenError('rate_limited', 'the token endpoint asked to be left alone', { phase: 'token', retryAfterMs, fromCache: true });
       }
-      await clock.sleep(retryAfterMs, cancelled);
+      await clock.sleep(Math.ceil(retryAfterMs), cancelled);
     }
   }
 

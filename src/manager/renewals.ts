@@ -1,3 +1,4 @@
+import type { AccessToken } from '../core/access-token.js';
 import { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
 import { withTimeLimit } from '../core/waiting.js';
@@ -38,7 +39,7 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
       // Not before the flight is registered: whatever runs in here may ask for a token itself.
       await Promise.resolve();
       try {
-        const token = await renewToken(entry, own, tools);
+        const token = await renew(entry, own);
         if (entry.flight === own) entry.cooldown = undefined;
         return token;
       } catch (error) {
@@ -69,13 +70,25 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     return flight;
   }
 
+  // Who came to wait while the renewal was giving way to the lock's holder waits for the lock.
+  async function renew(entry: TargetEntry, flight: Flight): Promise<AccessToken> {
+    for (;;) {
+      try {
+        return await renewToken(entry, flight, tools);
+      } catch (error) {
+        if (!flight.gaveWay || flight.background) throw error;
+        flight.gaveWay = false;
+      }
+    }
+  }
+
   function noteFailure(entry: TargetEntry, flight: Flight, caught: unknown): unknown {
     // Disposed, or forgotten meanwhile: what comes next starts afresh.
     if (flight.cancel.signal.aborted || entry.flight !== flight) return caught;
     const error = asTokenError(caught);
     const { background } = flight;
     const failedAt = now();
-    if (background && error.code === 'lock_timeout') {
+    if (flight.gaveWay && error.code === 'lock_timeout') {
       // Whoever holds the lock is renewing; look again soon.
       entry.cooldown = { error, failures: entry.cooldown?.failures ?? 0, blockedMs: 0, backgroundMs: busyMs, ...failedAt };
       return error;
