@@ -40,7 +40,8 @@ export function parseRecord(stored: Stored, now: Instant, windows: Windows): Gra
   if (json === undefined || typeof json['v'] !== 'number') return undefined;
   if (json['v'] > formatVersion) throw new NewerRecordError();
   const { epoch, ended, refreshToken, idToken, raw, pending, tokens } = json;
-  if (typeof epoch !== 'number' || !Array.isArray(tokens)) return undefined;
+  // Beyond the safe integers a sign-out could not raise it.
+  if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || !Array.isArray(tokens)) return undefined;
   const since = (entry: Record<string, unknown>): Instant | undefined => instantOf(entry, stored, now);
   const pendingEntry = asObject(pending);
   const pendingSince = pendingEntry && since(pendingEntry);
@@ -69,7 +70,7 @@ function parseToken(
     accessToken: value,
     tokenType: type,
     sentAt: sent.wall,
-    lifetimeMs: typeof lifetime === 'number' ? lifetime : undefined,
+    lifetimeMs: typeof lifetime === 'number' ? Math.max(lifetime, 0) : undefined,
     scope: scope.filter((name) => typeof name === 'string'),
   };
   return holdToken(tokens, createAccessToken(tokens), target, sent, windows, false);
@@ -81,7 +82,8 @@ function instantOf(entry: Record<string, unknown>, stored: Stored, now: Instant)
   const { at, age } = entry;
   if (typeof at !== 'number' || typeof age !== 'number') return undefined;
   if (stored.ageMs !== undefined) {
-    const total = age + stored.ageMs;
+    // A clock that was set back makes nothing younger.
+    const total = Math.max(age, 0) + Math.max(stored.ageMs, 0);
     return { wall: now.wall - total, mono: now.mono - total };
   }
   const total = now.wall - at;

@@ -53,7 +53,8 @@ function attemptsOf(error: TokenError, refreshToken: boolean, background: boolea
 }
 
 function floorMs(error: TokenError, random: number): number {
-  const askedMs = Math.min(error.retryAfterMs ?? 0, longestRetryAfterMs) * (1 + random / 10);
+  // A custom grant may have read it from a header that is no number: NaN would forbid nothing.
+  const askedMs = Math.min(error.retryAfterMs || 0, longestRetryAfterMs) * (1 + random / 10);
   return Math.max(askedMs, error.code === 'invalid_response' ? invalidResponseMs : 0);
 }
 
