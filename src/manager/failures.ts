@@ -14,6 +14,16 @@ export function asTokenError(error: unknown): TokenError {
   return isTokenError(error) ? error : new TokenError('grant_failed', 'the grant threw an error that is no TokenError', { phase: 'token' });
 }
 
+export function sessionChanged(): TokenError {
+  return new TokenError('session_changed', 'the session ended or changed while its token was renewed', { phase: 'token' });
+}
+
 export function disposedError(): TokenError {
   return new TokenError('disposed', 'this token manager was disposed', { phase: 'manager' });
+}
+
+/** The first of several failures, if there is one. */
+export function firstFailure(results: readonly PromiseSettledResult<unknown>[]): TokenError | undefined {
+  const failed = results.find((result) => result.status === 'rejected');
+  return failed && asTokenError(failed.reason);
 }

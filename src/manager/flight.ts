@@ -19,7 +19,9 @@ export class Flight {
   spending = false;
   /** It ended because somebody else holds the lock, and nobody waited for it. */
   gaveWay = false;
-  /** Ends the renewal: only when the manager is disposed. */
+  /** Called when somebody begins to wait for what ran in the background. */
+  onWanted: (() => void) | undefined = undefined;
+  /** Ends the renewal: when the manager is disposed or forgets its tokens. */
   readonly cancel: AbortController = new AbortController();
   /** Settles with the renewal; never an unhandled rejection. */
   readonly outcome: Promise<AccessToken>;
@@ -39,7 +41,10 @@ export class Flight {
 
   /** Waits for the outcome, for 35 s at most; an abort ends this wait alone. */
   join(request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
-    this.background = false;
+    if (this.background) {
+      this.background = false;
+      this.onWanted?.();
+    }
     if (request !== undefined)
       this.want = { invalidToken: request.invalidToken ?? this.want.invalidToken, minValidMs: Math.max(request.minValidMs ?? 0, this.want.minValidMs ?? 0) };
     const now = this.#clock.monotonicMs();

@@ -1,33 +1,49 @@
 import { decide } from './decide.js';
 import type { RenewalTools } from './renewal-tools.js';
 import type { Renewals } from './renewals.js';
+import type { Instant } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 const shortestTimerMs = 10;
+const storeRetryMs = 5_000;
+// Tokens that are dead on arrival must not be asked for without a pause.
+const leastIntervalMs = 1_000;
 
 /**
- * Keeps one target live without being asked. Returns a function that looks again (after every change), and ends when it
- * is told to. One timer; it only looks, and every look checks the clocks.
+ * Keeps one target live without being asked. Returns a function that looks again (after every change), until it is told
+ * that this is the end. One timer; it only looks, and every look checks the clocks.
  */
 export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock, now, ageMs }: RenewalTools): (end?: 'end') => void {
   let timer = new AbortController();
+  let over = false;
+  let began: Instant | undefined;
+
   return function look(end?: 'end'): void {
     timer.abort();
-    if (end !== undefined || entry.ended !== undefined || entry.flight !== undefined) return;
+    over ||= end !== undefined;
+    if (over || entry.ended !== undefined || entry.flight !== undefined) return;
     const { wall, mono } = now();
     const decision = decide(entry, undefined, wall, mono);
-    if (decision.do === 'load') return void renewals.load(entry).catch(() => undefined);
+    if (decision.do === 'load') return void renewals.load(entry).catch(() => lookAgainIn(storeRetryMs));
     const { held, cooldown } = entry;
-    const restMs = cooldown === undefined ? 0 : cooldown.backgroundMs - ageMs(cooldown);
-    // A renewal that found the lock busy blocks no caller, and would be begun again here without end.
-    if (decision.do === 'renew' && restMs <= 0) return void renewals.begin(entry, decision.reason, true);
-    if (decision.do === 'useAndRenew') return void renewals.begin(entry, 'expiring', true);
-    const dueMs = Math.max(shortestTimerMs, held === undefined ? 0 : held.renewAgeMs - ageMs(held), restMs);
-    if (dueMs === Infinity) return;
-    timer = new AbortController();
-    clock.sleep(dueMs, timer.signal, { idle: true }).then(
-      () => look(),
-      () => undefined,
+    const restMs = Math.max(
+      cooldown === undefined ? 0 : cooldown.backgroundMs - ageMs(cooldown),
+      began === undefined || held === undefined ? 0 : leastIntervalMs - ageMs(began),
     );
+    // A renewal that found the lock busy blocks no caller, and would be begun again here without end.
+    if (restMs <= 0 && (decision.do === 'renew' || decision.do === 'useAndRenew')) {
+      began = now();
+      return void renewals.begin(entry, decision.do === 'renew' ? decision.reason : 'expiring', true);
+    }
+    lookAgainIn(Math.max(shortestTimerMs, held === undefined ? 0 : held.renewAgeMs - ageMs(held), restMs));
+
+    function lookAgainIn(ms: number): void {
+      if (over || ms === Infinity) return;
+      timer = new AbortController();
+      clock.sleep(ms, timer.signal, { idle: true }).then(
+        () => look(),
+        () => undefined,
+      );
+    }
   };
 }

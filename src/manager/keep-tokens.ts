@@ -4,10 +4,10 @@ import { isolated } from '../core/isolated.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
-import { asTokenError, disposedError } from './failures.js';
+import { disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
 import { keepFresh } from './keep-fresh.js';
-import { toTokenSet } from './record-token-set.js';
+import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
@@ -27,6 +27,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
   const look = options.keepFresh ? keepFresh(own, renewals, tools) : undefined;
   let snapshot: TokenSnapshot | undefined;
   let disposed: Promise<void> | undefined;
+  const gone = new AbortController();
   queueMicrotask(() => look?.());
 
   const ask = (entry: TargetEntry, request?: TokenRequest): Decision => decide(entry, request, clock.now(), clock.monotonicMs());
@@ -59,55 +60,51 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
     if (decision.do === 'join' || decision.do === 'renew') return renewals.begin(entry, decision.reason, false, request).join(request, signal);
     if (decision.do !== 'load' && held !== undefined) return held.token;
-    await abortable(renewals.load(entry), signal);
-    if (disposed !== undefined) throw disposedError();
+    await abortable(abortable(renewals.load(entry), gone.signal), signal);
     return carryOut(entry, ask(entry, request), request, signal);
   }
 
-  async function forget(reason: EndReason): Promise<readonly GrantRecord[]> {
+  async function forget(reason: EndReason): Promise<{ readonly forgotten: readonly GrantRecord[]; readonly failed: TokenError | undefined }> {
     if (disposed !== undefined) throw disposedError();
-    const forgotten = targets.keepers().map(({ record }) => record);
     for (const entry of targets.all()) {
+      entry.flight?.leave(sessionChanged());
       entry.flight = undefined;
       entry.cooldown = undefined;
     }
-    const written = targets
-      .keepers()
-      .map((keeper) =>
-        keeper
-          .apply({ type: 'cleared', reason: oneRecord ? reason : undefined })
-          .catch((error: unknown) => report({ type: 'storage_error', error: asTokenError(error) })),
-      );
+    const written = targets.keepers().map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
     for (const entry of targets.all()) renewals.sync(entry);
     if (oneRecord) report({ type: 'session_ended', reason });
-    await Promise.all(written);
+    const failed = firstFailure(await Promise.allSettled(written));
     for (const entry of targets.all()) {
       entry.loaded = true;
       renewals.sync(entry);
     }
-    return forgotten;
+    if (failed !== undefined) report({ type: 'storage_error', error: failed });
+    return { forgotten: targets.keepers().flatMap((keeper) => keeper.takeForgotten()), failed };
   }
 
   async function revoke(): Promise<void> {
-    const known = (await forget('revoked')).flatMap((record) => {
-      const [held, ...others] = record.tokens;
-      return [toTokenSet(record, held), ...others.map((other) => toTokenSet({ ...record, refreshToken: undefined }, other))];
-    });
+    const { forgotten, failed } = await forget('revoked');
     const limit = (): TokenError => new TokenError('timeout', 'the revocation endpoint did not answer in time', { phase: 'revocation' });
-    const revoked = await Promise.allSettled(
-      known.map((tokens) =>
-        withTimeLimit(clock, limits.revokeMs, async (signal) => tokens && grant.revoke?.(tokens, { target: {}, clock, signal, report }), limit),
-      ),
-    );
-    const failed = revoked.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw asTokenError(failed.reason);
+    const revoked = toTokenSets(forgotten).map((tokens) => {
+      const task = async (signal: AbortSignal): Promise<void> => grant.revoke?.(tokens, { target: {}, clock, signal, report });
+      return withTimeLimit(clock, limits.revokeMs, task, limit);
+    });
+    const refused = firstFailure(await Promise.allSettled(revoked)) ?? failed;
+    if (refused !== undefined) throw refused;
+  }
+
+  async function clear(): Promise<void> {
+    const { failed } = await forget('cleared');
+    if (failed !== undefined) throw failed;
   }
 
   function changed(): void {
-    snapshot = undefined;
+    if (disposed === undefined) look?.();
+    const before = snapshot;
+    if (current() === before) return;
     const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
     for (const listener of listeners) isolated(listener, undefined, failed);
-    if (disposed === undefined) look?.();
   }
 
   function describe(): TokenSnapshot {
@@ -117,12 +114,27 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     const idle = usable ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : dead;
     const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
     const status = disposed !== undefined ? 'disposed' : flight !== undefined ? 'renewing' : idle;
-    return Object.freeze({ status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended });
+    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended };
+  }
+
+  // The same object as long as it says the same.
+  function current(): TokenSnapshot {
+    const next = describe();
+    if (
+      snapshot?.status !== next.status ||
+      snapshot.expiresAt !== next.expiresAt ||
+      snapshot.renewAt !== next.renewAt ||
+      snapshot.lastError !== next.lastError
+    ) {
+      snapshot = Object.freeze(next);
+    }
+    return snapshot;
   }
 
   function dispose(): Promise<void> {
     if (disposed === undefined) {
       disposed = renewals.end();
+      gone.abort(disposedError());
       look?.('end');
       changed();
       listeners.clear();
@@ -138,10 +150,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     },
     ready: async (wanted) => void (await serve(own, wanted)),
     peek: () => (disposed === undefined && ask(own).do.startsWith('use') ? own.held?.token : undefined),
-    snapshot() {
-      snapshot ??= describe();
-      return snapshot;
-    },
+    snapshot: current,
     subscribe(listener) {
       // A wrapper of its own, so that one listener may be subscribed twice.
       const each = (): void => listener();
@@ -150,7 +159,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     },
     explain: () => journal.entries,
     revoke,
-    clear: async () => void (await forget('cleared')),
+    clear,
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

@@ -28,6 +28,7 @@ export class RecordKeeper {
   #version: string | undefined;
   /** What could not be written: it is applied again to whatever the store holds when it answers again. */
   #unsaved: Outcome | undefined;
+  #forgotten: GrantRecord[] = [];
   readonly #key: () => Promise<string>;
   readonly #options: RecordKeeperOptions;
 
@@ -63,11 +64,17 @@ export class RecordKeeper {
     }
     const unsaved = this.#unsaved && commit(record, this.#unsaved);
     if (unsaved?.do === 'write') {
+      if (this.#unsaved?.type === 'cleared') this.#forgotten.push(record);
       this.record = unsaved.record;
       return;
     }
     this.#unsaved = undefined;
     this.record = record;
+  }
+
+  /** The records that sign-outs have replaced since the last call, here and in the store: what there is to revoke. */
+  takeForgotten(): readonly GrantRecord[] {
+    return this.#forgotten.splice(0);
   }
 
   /**
@@ -78,6 +85,7 @@ export class RecordKeeper {
     const clears = outcome.type === 'cleared';
     if (clears) {
       // What is to be forgotten is forgotten here first, whatever the store says, and in whatever is read meanwhile.
+      this.#forgotten.push(this.record);
       const cleared = commit(this.record, outcome);
       if (cleared.do === 'write') this.record = cleared.record;
       this.#unsaved = outcome;

@@ -21,18 +21,20 @@ export function renewToken(entry: TargetEntry, flight: Flight, tools: RenewalToo
       signal.throwIfAborted();
       // Nobody waits in the background: whoever holds the lock is renewing already.
       const waitMs = flight.background ? 0 : limits.lockMs;
-      let entered = false;
+      let running: Promise<AccessToken> | undefined;
       const task = (held: AbortSignal): Promise<AccessToken> => {
-        entered = true;
-        return renewUnderLock(entry, flight, tools, held);
+        running = renewUnderLock(entry, flight, tools, held);
+        return running;
       };
       try {
         return await tools.lock.run(name, task, { waitMs, signal });
       } catch (error) {
-        if (entered || signal.aborted) throw error;
+        // A lock that fails afterwards takes nothing back.
+        if (running !== undefined) return await running;
+        if (signal.aborted) throw error;
         if (!isTokenError(error)) {
           // The lock itself failed. Without a refresh token nothing can be spent twice.
-          if (tools.grant.renews !== 'refreshToken') return task(new AbortController().signal);
+          if (tools.grant.renews !== 'refreshToken' || tools.grant.keepsRefreshToken) return task(new AbortController().signal);
           throw new TokenError('lock_timeout', 'the lock failed', { phase: 'lock' });
         }
         if (!flight.background && waitMs === 0) continue;

@@ -4,7 +4,7 @@ import type { GrantContext } from '../core/grant.js';
 import type { TokenSet } from '../core/token-set.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { decide } from './decide.js';
-import { asTokenError, endedError } from './failures.js';
+import { asTokenError, endedError, sessionChanged } from './failures.js';
 import type { Flight } from './flight.js';
 import { toTokenSet } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
@@ -50,6 +50,7 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
   async function renew(): Promise<AccessToken | undefined> {
     const { epoch, ended, refreshToken: sent } = keeper.record;
     if (ended !== undefined) throw endedError(ended);
+    cancelled.throwIfAborted();
     await leaveEndpointAlone();
     flight.spending = rotates;
     if (rotates && grant.keepsRefreshToken !== true) {
@@ -72,7 +73,8 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
     let failed: TokenError | undefined;
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1) await leaveEndpointAlone();
-      if (keeper.record.epoch !== epoch) throw sessionChanged();
+      // Everything was forgotten meanwhile.
+      if (keeper.record.epoch !== epoch || entry.flight !== flight) throw sessionChanged();
       if (lockHeld.aborted) throw new TokenError('lock_lost', 'the lock was lost before the request was sent', { phase: 'lock' });
       // Not without time for the answer: a machine may have slept meanwhile, and a refresh token would be spent for nothing.
       if (remainingMs() < limits.leastMs) throw failed ?? new TokenError('timeout', 'the time for this renewal is over', { phase: 'token' });
@@ -82,7 +84,8 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
       try {
         const current = toTokenSet(keeper.record, heldFor(entry));
         const tokens = await withTimeLimit(clock, limitMs, async (signal) => grant.request(current, context(signal)), timeout, cancelled);
-        tools.pause = undefined;
+        // Not the pause that another target's later request was told.
+        if (tools.pause !== undefined && tools.pause.mono <= sending.mono) tools.pause = undefined;
         return { tokens, sentAt: sentInstant(tokens, sending, now()) };
       } catch (caught) {
         cancelled.throwIfAborted();
@@ -174,10 +177,6 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
 // The server looked at the request and did not rotate anything.
 function isAnswer(error: TokenError): boolean {
   return error.kind !== 'transient' || error.code === 'rate_limited';
-}
-
-function sessionChanged(): TokenError {
-  return new TokenError('session_changed', 'the session ended or changed while its token was renewed', { phase: 'token' });
 }
 
 // Discovery may have taken its time before the token request was sent; never later than the answer.

@@ -31,6 +31,7 @@ const sameInstantMs = 1_000;
 export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: RenewalTools, changed: () => void): Renewals {
   const { clock, report, now, ageMs } = tools;
   const flights = new Set<Flight>();
+  let over = false;
 
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
     const { held } = entry;
@@ -84,8 +85,8 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
 
   function noteFailure(entry: TargetEntry, flight: Flight, caught: unknown): unknown {
     // Disposed, or forgotten meanwhile: what comes next starts afresh.
-    if (flight.cancel.signal.aborted || entry.flight !== flight) return caught;
     const error = asTokenError(caught);
+    if (flight.cancel.signal.aborted || entry.flight !== flight || error.code === 'session_changed') return caught;
     const { background } = flight;
     const failedAt = now();
     if (flight.gaveWay && error.code === 'lock_timeout') {
@@ -137,7 +138,7 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     sync(entry);
     const { pending } = entry.keeper.record;
     // A grace window for the refresh token may still be open.
-    if (pending !== undefined && ageMs(pending) < graceMs) begin(entry, 'missing', true);
+    if (!over && pending !== undefined && ageMs(pending) < graceMs) begin(entry, 'missing', true);
   }
 
   function load(entry: TargetEntry): Promise<void> {
@@ -148,6 +149,7 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
   }
 
   async function end(): Promise<void> {
+    over = true;
     for (const flight of flights) flight.leave(disposedError());
     const spending = [...flights].filter((flight) => flight.spending).map((flight) => flight.outcome);
     const limit = (): TokenError => new TokenError('timeout', 'a renewal did not end in time', { phase: 'manager' });

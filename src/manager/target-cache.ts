@@ -50,11 +50,11 @@ export class TargetCache {
   }
 
   #makeRoom(): void {
-    if (this.#others.size < this.#options.maxTargets) return;
     for (const [key, { flight, cooldown }] of this.#others) {
-      if (flight !== undefined || (cooldown !== undefined && this.#options.ageMs(cooldown) < cooldown.blockedMs)) continue;
-      this.#others.delete(key);
-      return;
+      if (this.#others.size < this.#options.maxTargets) return;
+      const blockedMs = cooldown?.blockedMs ?? 0;
+      const cooling = cooldown !== undefined && blockedMs !== Infinity && this.#options.ageMs(cooldown) < blockedMs;
+      if (flight === undefined && !cooling) this.#others.delete(key);
     }
   }
 }

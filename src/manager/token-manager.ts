@@ -26,7 +26,11 @@ export interface TokenManager extends TokenSource {
    * @throws {TokenError} when the server could not be told; the tokens are forgotten all the same.
    */
   revoke(): Promise<void>;
-  /** Forgets all tokens, here and in the store. A renewal in flight is dropped and its tokens are revoked. */
+  /**
+   * Forgets all tokens of the targets it knows, here and in the store. A renewal in flight is dropped; its callers hear
+   * `session_changed`, and what it brings is revoked.
+   * @throws {TokenError} `store_unavailable` when the store could not be told; the tokens are forgotten here all the same.
+   */
   clear(): Promise<void>;
   /**
    * Refuses new calls with `disposed`, ends all waits and timers, and waits (at most 40 s) until a refresh token that
