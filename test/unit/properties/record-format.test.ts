@@ -124,7 +124,7 @@ describe('a record, written and read again', () => {
 describe('a record of a newer version', () => {
   it('is left alone, whatever else is in it [X26]', () => {
     fc.assert(
-      fc.property(fc.dictionary(text, fc.jsonValue()), fc.integer({ min: 2 }), (members, v) => {
+      fc.property(fc.dictionary(text, fc.jsonValue()), fc.oneof(fc.constant(2), fc.integer({ min: 2 })), (members, v) => {
         expect(() => parseRecord(stored(JSON.stringify({ ...members, v })), written, defaults)).toThrow(NewerRecordError);
       }),
     );
