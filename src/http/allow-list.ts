@@ -1,41 +1,35 @@
 import { invalidOption } from '../core/check-option.js';
 import { isSecureUrl } from '../core/secure-url.js';
-import type { ResourceRecord } from './resource-record.js';
-import { createResourceRecord } from './resource-record.js';
+import { parseUrl } from './parse-url.js';
+import { createResourceRecord, type ResourceRecord } from './resource-record.js';
 
 /** One entry of the allow-list, with what is known about that resource. */
 export interface AllowedResource extends ResourceRecord {
   readonly origin: string;
-  /** Path prefix without its last slash; empty for a whole origin. */
+  /** Path prefix with a last slash. */
   readonly path: string;
 }
 
 /** Finds the entry that admits a URL, the most specific one first. */
-export type AllowList = (url: URL) => AllowedResource | undefined;
+export type AllowList = (url: URL | undefined) => AllowedResource | undefined;
 
 /** Parses the `allow` option once; every request is then compared on parsed URLs (RFC 9700 §4.9). */
 export function createAllowList(allow: unknown, insecureOrigins: ReadonlySet<string>): AllowList {
   const list: unknown[] = Array.isArray(allow) ? allow : [];
   if (list.length === 0) throw invalidOption('allow', 'a list of origins or URL prefixes', allow);
   const entries = list.map((entry) => parseEntry(entry, insecureOrigins)).sort((a, b) => b.path.length - a.path.length);
-  return (url) => {
-    const { origin, pathname } = url;
-    return entries.find((entry) => entry.origin === origin && isBelow(pathname, entry.path) && url.username === '' && url.password === '');
-  };
+  return (url) => url && entries.find((entry) => entry.origin === url.origin && isBelow(url.pathname, entry.path) && !url.username && !url.password);
 }
 
 function parseEntry(entry: unknown, insecureOrigins: ReadonlySet<string>): AllowedResource {
-  const url = typeof entry === 'string' && URL.canParse(entry) ? new URL(entry) : undefined;
   // What the parser takes from the text must be what it says: no userinfo, query, fragment, wildcard, backslash, encoded slash or dot.
-  if (!url || !/^https?:\/\/[^@?#*\\\s]+$/i.test(String(entry)) || /%(?:2e|2f|5c)/i.test(String(entry)) || !isSecureUrl(url, insecureOrigins)) {
+  const url = typeof entry === 'string' && /^https?:\/\/(?!.*%(?:2e|2f|5c))[^@?#*\\\s]+$/i.test(entry) ? parseUrl(entry) : undefined;
+  if (!url || !isSecureUrl(url, insecureOrigins))
     throw invalidOption('allow', 'https origins or URL prefixes, or http ones on loopback or named in "allowInsecureHttp"', entry);
-  }
-  return { origin: url.origin, path: url.pathname.replace(/\/+$/, ''), ...createResourceRecord(url.href) };
+  return { origin: url.origin, path: url.pathname.replace(/\/*$/, '/'), ...createResourceRecord(url.href) };
 }
 
 // An encoded slash may mean a slash to the server: a prefix must not be left through one.
 function isBelow(pathname: string, prefix: string): boolean {
-  if (prefix === '') return true;
-  if (!pathname.startsWith(prefix) || (pathname.length > prefix.length && pathname[prefix.length] !== '/')) return false;
-  return !/(?:^|[/\\])\.\.(?:[/\\;]|$)/.test(pathname.replace(/%2e/gi, '.').replace(/%2f/gi, '/').replace(/%5c/gi, '\\'));
+  return prefix === '/' || (`${pathname}/`.startsWith(prefix) && !/(?:\/|%2f|%5c)(?:\.|%2e){2}(?:[/;]|%2f|%5c|$)/i.test(pathname));
 }

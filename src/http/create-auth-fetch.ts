@@ -9,6 +9,7 @@ import { discard, type Call } from './call.js';
 import { isolated } from '../core/isolated.js';
 import { hasBody, keepInit, keepRequest } from './keep-body.js';
 import { asRedirected, hidesRedirects, nextHeaders, nextRequest, redirectRefused } from './redirects.js';
+import { parseUrl } from './parse-url.js';
 import { createRefusalHandler } from './refusal-handler.js';
 import { createTokenPresenter } from './token-presenter.js';
 
@@ -109,7 +110,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     const asked = rest.redirect ?? request?.redirect ?? 'follow';
     const byHand = asked === 'follow' && !hidesRedirects();
     // Fetch itself drops the header when it leaves the origin, and only then.
-    const redirect = byHand ? 'manual' : asked !== 'follow' || (resource.path === '' && token.type === 'Bearer' && allowOutside === 'plain') ? asked : 'error';
+    const redirect = byHand ? 'manual' : asked !== 'follow' || (resource.path === '/' && token.type === 'Bearer' && allowOutside === 'plain') ? asked : 'error';
     const mayRetry = retryOn401 !== false;
     const given = rest.body ?? undefined;
     const call: Call = {
@@ -138,9 +139,5 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
 
 // A backslash reads as a slash to a URL parser and not to everyone else.
 function resolve(input: string): URL | undefined {
-  try {
-    return /^[^?#]*\\/.test(input) ? undefined : new URL(input, globalThis.document?.baseURI ?? globalThis.location?.href);
-  } catch {
-    return undefined;
-  }
+  return /^[^?#]*\\/.test(input) ? undefined : parseUrl(input, globalThis.document?.baseURI ?? globalThis.location?.href);
 }

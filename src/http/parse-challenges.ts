@@ -9,11 +9,8 @@ export interface Challenge {
 
 const longestHeader = 16_384;
 
-const separators = /[ \t,]*/y;
-const token = /[\w!#$%&'*+.^`|~-]+/y;
-const token68 = /[ \t]+([\w.~+/-]+=*)[ \t]*(?=,|$)/y;
-const param = /[ \t]*=[ \t]*(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)")[ \t]*(?=,|$)/y;
-const gap = /[ \t]+|(?=,|$)/y;
+// One list element: a name, and after it a parameter's value, a token68, or nothing (then it is a scheme).
+const element = /[ \t,]*([\w!#$%&'*+.^`|~-]+)(?:(?:[ \t]*=[ \t]*(?:([\w!#$%&'*+.^`|~-]+)|"((?:[^"\\]|\\.)*)")|[ \t]+([\w.~+/-]+=*))?[ \t]*(?=,|$)|[ \t]+)/gy;
 
 /**
  * The challenges of a response: all its `WWW-Authenticate` headers, in their order. Never throws: a header that is missing,
@@ -22,27 +19,16 @@ const gap = /[ \t]+|(?=,|$)/y;
 export function parseChallenges(response: Response): Challenge[] {
   const header = response.headers.get('www-authenticate') ?? '';
   const challenges: { scheme: string; token68?: string; params: Record<string, string> }[] = [];
-  let at = 0;
-  const take = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = at;
-    const match = pattern.exec(header);
-    if (match) at = pattern.lastIndex;
-    return match;
-  };
+  let read = 0;
   if (header.length > longestHeader) return [];
-  for (;;) {
-    take(separators);
-    if (at >= header.length) return challenges;
-    const name = take(token)?.[0].toLowerCase();
-    if (name === undefined) return [];
+  for (const [all, written = '', token, quoted, token68] of header.matchAll(element)) {
+    read += all.length;
+    const name = written.toLowerCase();
+    const value = token ?? quoted?.replace(/\\(.)/g, '$1');
     const current = challenges.at(-1);
-    const value = current && current.token68 === undefined ? take(param) : null;
-    if (current && value) {
-      current.params[name] ??= value[1] ?? (value[2] ?? '').replace(/\\(.)/g, '$1');
-      continue;
-    }
-    const bare = take(token68)?.[1];
-    if (bare === undefined && !take(gap)) return [];
-    challenges.push({ scheme: name, ...(bare !== undefined && { token68: bare }), params: Object.create(null) });
+    if (value === undefined) challenges.push({ scheme: name, ...(token68 !== undefined && { token68 }), params: Object.create(null) });
+    else if (!current || current.token68 !== undefined) return [];
+    else current.params[name] ??= value;
   }
+  return /[^ \t,]/.test(header.slice(read)) ? [] : challenges;
 }

@@ -1,4 +1,5 @@
 import { TokenError } from '../core/errors.js';
+import { parseUrl } from './parse-url.js';
 
 /** The request that follows a redirect. */
 export interface NextRequest {
@@ -19,7 +20,7 @@ export function nextRequest(response: Response, from: URL, method: string): Next
   if (response.type === 'opaqueredirect') throw redirectRefused('this runtime does not show redirects');
   const location = [301, 302, 303, 307, 308].includes(status) ? response.headers.get('location') : null;
   if (location === null) return undefined;
-  const url = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  const url = parseUrl(location, from);
   if (!url || !/^https?:$/.test(url.protocol)) throw redirectRefused('it leads to no http URL');
   // A redirect may turn the request into a GET.
   const turns = status === 303 ? !/^(?:GET|HEAD)$/i.test(method) : status < 303 && /^POST$/i.test(method);

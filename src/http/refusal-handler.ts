@@ -5,6 +5,7 @@ import type { AllowedResource, AllowList } from './allow-list.js';
 import type { AuthFetchOptions } from './auth-fetch-options.js';
 import { discard, type Call } from './call.js';
 import { isolated } from '../core/isolated.js';
+import { parseUrl } from './parse-url.js';
 import { readRefusal } from './read-refusal.js';
 import type { TokenPresenter } from './token-presenter.js';
 
@@ -78,6 +79,6 @@ export function createRefusalHandler(
 }
 
 function isStillOurs(url: string, origin: string, allowed: AllowList): boolean {
-  const at = URL.canParse(url) ? new URL(url) : undefined;
+  const at = parseUrl(url);
   return at !== undefined && at.origin === origin && allowed(at) !== undefined;
 }
