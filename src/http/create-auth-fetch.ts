@@ -1,17 +1,18 @@
+import type { AccessToken } from '../core/access-token.js';
 import { checkBoolean, checkFunction, checkOptions, checkPort, invalidOption } from '../core/check-option.js';
-import { TokenError } from '../core/errors.js';
+import { isTokenError, TokenError } from '../core/errors.js';
+import { isolated } from '../core/isolated.js';
 import { checkInsecureOrigins } from '../core/secure-url.js';
 import { systemClock } from '../core/system-clock.js';
 import type { TokenSource } from '../core/token-source.js';
-import { createAllowList } from './allow-list.js';
+import { abortable } from '../core/waiting.js';
+import { type AllowedResource, createAllowList } from './allow-list.js';
 import type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';
-import { discard, type Call } from './call.js';
-import { isolated } from '../core/isolated.js';
-import { hasBody, keepInit, keepRequest } from './keep-body.js';
-import { asRedirected, hidesRedirects, nextHeaders, nextRequest, redirectRefused } from './redirects.js';
+import { keepBody } from './keep-body.js';
 import { parseUrl } from './parse-url.js';
-import { createRefusalHandler } from './refusal-handler.js';
-import { createTokenPresenter } from './token-presenter.js';
+import { readRefusal } from './read-refusal.js';
+import { asRedirected, hidesRedirects, nextRequest, redirectRefused } from './redirects.js';
+import { createResourceRecord } from './resource-record.js';
 
 const mostRedirects = 5;
 const mostReportedOrigins = 1000;
@@ -38,103 +39,172 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     'onEvent',
     'clock',
   ]);
-  const { allowOutside = 'plain', replayBody, onEvent, clock = systemClock } = options;
+  const { allowOutside = 'plain', onChallenge, isTokenRejected, replayBody, onEvent, clock = systemClock } = options;
   const innerFetch = options.fetch;
   checkPort('tokens', tokens ?? null, ['getToken']);
   checkPort('clock', clock, ['now', 'monotonicMs']);
   checkBoolean('replayBody', replayBody, false);
   for (const name of ['fetch', 'onChallenge', 'isTokenRejected', 'onEvent'] as const) checkFunction(name, options[name]);
   if (allowOutside !== 'plain' && allowOutside !== 'refuse') throw invalidOption('allowOutside', '"plain" or "refuse"', allowOutside);
-  const allowed = createAllowList(options.allow, checkInsecureOrigins(options.allowInsecureHttp));
-  const presenter = createTokenPresenter(tokens);
-  const mayResend = createRefusalHandler(presenter, allowed, options, clock);
+  const record = (resource: string) => createResourceRecord(resource, clock, onEvent);
+  const allowed = createAllowList(options.allow, checkInsecureOrigins(options.allowInsecureHttp), record);
   const reported = new Set<string>();
+  let lastToken: AccessToken | undefined;
+  let lastHeader = '';
 
-  function leave(url: URL | undefined): void {
-    const origin = url?.origin ?? 'null';
+  function leave(origin = 'null'): void {
     if (allowOutside === 'refuse') throw new TokenError('url_refused', `A request to ${origin} is outside the "allow" list`, { phase: 'http' });
     if (reported.has(origin) || reported.size >= mostReportedOrigins) return;
     reported.add(origin);
     isolated(onEvent, { type: 'origin_not_allowed', origin });
   }
 
-  // One URL: sent once, or twice when its first token was refused.
-  async function exchange(call: Call, send: typeof fetch): Promise<Response> {
-    for (let retried = false; ; retried = true) {
-      const { resource, url } = call;
-      const response = await send(call.target, call.init);
-      if (retried) isolated(onEvent, { type: 'retried', origin: url.origin, status: response.status });
-      if (resource === undefined) return response;
-      if (response.ok) resource.accepted(call.token.value);
-      if ((response.status !== 401 && response.status !== 403) || !(await mayResend(call, resource, response))) return response;
-      discard(response);
+  async function obtain(signal?: AbortSignal, invalidToken?: AccessToken): Promise<AccessToken> {
+    try {
+      const pending = tokens.getToken({ signal, invalidToken });
+      // A token that is at hand is not worth listening for an abort.
+      return (await Promise.race([pending, undefined])) ?? (await abortable(pending, signal));
+    } catch (error) {
+      // A foreign error must not pass for one of the API's own: ky would send the call again.
+      throw isTokenError(error) ? error : new TokenError('grant_failed', 'The token source failed', { phase: 'http' });
+    } finally {
+      signal?.throwIfAborted();
     }
   }
 
-  // The next URL of a call whose redirects are followed here; false when the response is the last one.
-  function advance(call: Call, response: Response, hops: number): boolean {
-    const next = nextRequest(response, call.url, call.method);
-    if (next === undefined) return false;
-    if (hops === mostRedirects) throw redirectRefused(`it is the ${mostRedirects + 1}th in a row`);
-    if (!next.keepsBody) call.body = undefined;
-    const body = call.body?.take();
-    if (call.body && body === undefined) throw redirectRefused('the body cannot be sent again');
-    const resource = call.resource && allowed(next.url);
-    if (resource === undefined) leave(next.url);
-    const headers = nextHeaders(call.init.headers, next, next.url.origin === call.url.origin);
-    if (resource) presenter.present(headers, call.token);
-    const { method, url } = next;
-    // What a `Request` said stays said when only its URL goes on.
-    const { cache, integrity } = typeof call.target === 'object' ? call.target : call.init;
-    const init = { ...call.init, ...(cache && { cache }), ...(integrity && { integrity }), signal: call.signal ?? null };
-    Object.assign(call, { resource, url, target: url.href, method, init: { ...init, method, headers, body: body ?? null } });
-    return true;
+  // The one way a token leaves (RFC 6750 §2.1, `standards.md` H3).
+  function present(headers: Headers, token: AccessToken): void {
+    if (token !== lastToken) {
+      if (!/^[\x21-\x7e]+$/.test(token.value))
+        throw new TokenError('unacceptable_response', 'The access token has characters that a header must not carry', { phase: 'http' });
+      lastToken = token;
+      lastHeader = `${token.type} ${token.value}`;
+    }
+    headers.set('authorization', lastHeader);
+  }
+
+  // Whether a response calls for another token, and the resource may have one.
+  async function isRefused(response: Response, token: AccessToken, resource: AllowedResource): Promise<boolean> {
+    const { origin } = resource;
+    // Where fetch followed redirects by itself, the header may have been lost, or never have been due.
+    if (response.url && allowed(parseUrl(response.url))?.origin !== origin) return false;
+    const refusal = readRefusal(response, token, origin);
+    if (typeof refusal === 'object') {
+      const { error, scopes, acrValues, maxAgeMs } = refusal;
+      isolated(onEvent, { type: 'step_up', origin, error, scopes, acrValues, maxAgeMs });
+      isolated(onChallenge, refusal);
+    }
+    if (refusal !== 'token_refused') return false;
+    if (isTokenRejected) {
+      const copy = response.clone();
+      const confirmed = await new Promise((resolve) => resolve(isTokenRejected(copy))).catch(() => true);
+      discard(copy);
+      if (!confirmed) return false;
+    }
+    return resource.refused(token.value);
+  }
+
+  async function renew(resource: AllowedResource, refused: AccessToken, signal?: AbortSignal): Promise<AccessToken | undefined> {
+    const token = await obtain(signal, refused);
+    if (token.value === refused.value) return undefined;
+    resource.renewed(token.value);
+    return token;
   }
 
   return async (input: RequestInfo | URL, init?: AuthRequestInit) => {
     const send = innerFetch ?? globalThis.fetch;
     const { auth, retryOn401, ...rest } = init ?? {};
     const request = typeof input === 'object' && 'url' in input ? input : undefined;
-    if (auth === false) return send(input, rest);
-    const headers = new Headers(rest.headers ?? request?.headers);
-    if (headers.has('authorization')) return send(input, rest);
-    const url = resolve(request ? request.url : String(input));
-    const resource = url && allowed(url);
-    if (url === undefined || resource === undefined) {
-      leave(url);
+    let headers = new Headers(rest.headers ?? request?.headers);
+    if (auth === false || headers.has('authorization')) return send(input, rest);
+    const start = resolve(request?.url ?? String(input));
+    let resource = allowed(start);
+    if (!start || !resource) {
+      leave(start?.origin);
       return send(input, rest);
     }
+    let url = start;
     const signal = (rest.signal === undefined ? request?.signal : rest.signal) ?? undefined;
-    const token = await presenter.obtain(signal);
-    presenter.present(headers, token);
-    const asked = rest.redirect ?? request?.redirect ?? 'follow';
-    const byHand = asked === 'follow' && !hidesRedirects();
+    let token = await obtain(signal);
+    let redirect = rest.redirect ?? request?.redirect ?? 'follow';
+    const byHand = redirect === 'follow' && !hidesRedirects();
+    if (byHand) redirect = 'manual';
     // Fetch itself drops the header when it leaves the origin, and only then.
-    const redirect = byHand ? 'manual' : asked !== 'follow' || (resource.path === '/' && token.type === 'Bearer' && allowOutside === 'plain') ? asked : 'error';
-    const mayRetry = retryOn401 !== false;
-    const given = rest.body ?? undefined;
-    const call: Call = {
-      signal,
-      body: given !== undefined ? keepInit(given) : request && hasBody(request) ? keepRequest(request, mayRetry ? replayBody : false) : undefined,
-      resource,
-      token,
-      url,
-      target: request ?? (typeof input === 'string' ? input : url.href),
-      init: { ...rest, headers, redirect },
-      method: rest.method ?? request?.method ?? 'GET',
-      mayRetry,
-    };
-    for (let hops = 0; ; hops++) {
-      const response = await exchange(call, send);
-      try {
-        if (!byHand || !advance(call, response, hops)) return hops === 0 ? response : asRedirected(response);
-      } catch (error) {
-        discard(response);
-        throw error;
+    else if (redirect === 'follow' && (resource.path !== '/' || token.type !== 'Bearer' || allowOutside === 'refuse')) redirect = 'error';
+    let method = rest.method ?? request?.method ?? 'GET';
+    let mayRetry = retryOn401 !== false;
+    let body = keepBody(rest.body, request, mayRetry && replayBody);
+    let target = request ?? (typeof input === 'string' ? input : url.href);
+    let sent: RequestInit = { ...rest, redirect };
+    let isSecond = false;
+    let hops = 0;
+
+    // Makes ready for a second send with another token, if the first one was refused.
+    async function retries(response: Response): Promise<boolean> {
+      const { origin } = url;
+      if (isSecond) isolated(onEvent, { type: 'retried', origin, status: response.status });
+      isSecond = false;
+      if (!resource) return false;
+      if (response.ok) resource.accepted(token.value);
+      if ((response.status !== 401 && response.status !== 403) || !(await isRefused(response, token, resource)) || !mayRetry) return false;
+      mayRetry = false;
+      // Behind a redirect that fetch followed, a second send would repeat what was accepted before it.
+      const again = !response.redirected || /^(?:GET|HEAD)$/i.test(method) ? body() : undefined;
+      if (again === undefined) {
+        isolated(onEvent, { type: 'not_replayable', origin });
+        renew(resource, token).catch(() => undefined);
+        return false;
       }
-      discard(response);
+      try {
+        const renewed = await renew(resource, token, signal);
+        if (!renewed) return false;
+        token = renewed;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (isTokenError(error)) isolated(onEvent, { type: 'renewal_unavailable', origin, error });
+        return false;
+      }
+      headers = new Headers(headers);
+      if (again !== null) sent = { ...sent, body: again };
+      isSecond = true;
+      return true;
+    }
+
+    // Makes ready for the URL that the response redirects to, if it does.
+    function redirects(response: Response): boolean {
+      const next = byHand && nextRequest(response, url, method, headers);
+      if (!next) return false;
+      if (hops++ === mostRedirects) throw redirectRefused(`it is the ${hops}th in a row`);
+      if (next.dropsBody) body = () => null;
+      const again = body();
+      if (again === undefined) throw redirectRefused('the body cannot be sent again');
+      ({ url, method, headers } = next);
+      resource &&= allowed(url);
+      if (!resource) leave(url.origin);
+      // What a `Request` said stays said when only its URL goes on.
+      const { cache, integrity } = typeof target === 'object' ? target : sent;
+      target = url.href;
+      sent = { ...sent, ...(cache && { cache }), ...(integrity && { integrity }), signal: signal ?? null, method, body: again };
+      return true;
+    }
+
+    for (;;) {
+      if (resource) present(headers, token);
+      const response = await send(target, { ...sent, headers });
+      let isLast = false;
+      try {
+        isLast = !(await retries(response)) && !redirects(response);
+        if (isLast) return hops === 0 ? response : asRedirected(response);
+      } finally {
+        if (!isLast) discard(response);
+      }
     }
   };
+}
+
+// Lets go of a response that nobody will read, so that its connection is free again.
+function discard(response: Response): void {
+  response.body?.cancel().catch(() => undefined);
 }
 
 // A backslash reads as a slash to a URL parser and not to everyone else.

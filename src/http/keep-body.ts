@@ -1,63 +1,43 @@
 const keptBytes = 1_048_576;
 
-/** The body of a request, kept for a second send. */
-export interface KeptBody {
-  /** What to send again; undefined when it cannot be (a stream, too long, not at its end yet). Ends the keeping. */
-  take(): BodyInit | undefined;
+/** Gives a request's body once more: null when it has none, undefined when it cannot be sent again. Ends the keeping. */
+export type KeptBody = () => BodyInit | null | undefined;
+
+/** Keeps a body for a second send. One given in `init` is sent again by type; that of a `Request` as far as `replayBody` allows. */
+export function keepBody(given: BodyInit | null | undefined, request: Request | undefined, replayBody: boolean | undefined): KeptBody {
+  if (given) {
+    const again =
+      typeof given === 'string' || ArrayBuffer.isView(given) || [URLSearchParams, FormData, Blob, ArrayBuffer].some((type) => given instanceof type);
+    return () => (again ? given : undefined);
+  }
+  // Some browsers do not show the body.
+  const hasBody = given !== '' && request && (request.body === undefined ? !/^(?:GET|HEAD)$/.test(request.method) : request.body);
+  if (!hasBody) return () => given ?? null;
+  return replayBody === false ? () => undefined : keepRequest(request, replayBody ? Infinity : keptBytes);
 }
 
-/** A body as given in `init`: sent again by type. A stream cannot be. */
-export function keepInit(body: BodyInit): KeptBody {
-  const again =
-    typeof body === 'string' ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData ||
-    body instanceof Blob ||
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body);
-  return { take: () => (again ? body : undefined) };
-}
-
-/** Whether a request carries a body; some browsers do not show it. */
-export function hasBody(request: Request): boolean {
-  return request.body === undefined ? !/^(?:GET|HEAD)$/.test(request.method) : request.body !== null;
-}
-
-/** The body of a `Request`, read from a clone beside the send, as far as `replayBody` allows. */
-export function keepRequest(request: Request, replayBody: boolean | undefined): KeptBody {
-  // A body that is used up is the caller's mistake; fetch says so.
-  if (replayBody === false || request.bodyUsed) return { take: () => undefined };
-  const limit = replayBody ? Infinity : keptBytes;
+/** Reads a clone of the request beside the send. */
+function keepRequest(request: Request, limit: number): KeptBody {
   const chunks: BlobPart[] = [];
   let complete = false;
   let stop = (): unknown => undefined;
-  const read = async (clone: Request): Promise<void> => {
-    if (!clone.body) {
-      const buffer = await clone.arrayBuffer();
-      complete = buffer.byteLength <= limit && chunks.push(buffer) > 0;
-      return;
-    }
-    const reader = clone.body.getReader();
+  const read = async (): Promise<void> => {
+    const clone = request.clone();
+    const reader = (clone.body ?? (await clone.blob()).stream()).getReader();
     stop = () => reader.cancel().catch(() => undefined);
-    for (let length = 0; length <= limit; ) {
+    for (let left = limit; left >= 0; ) {
       const { done, value } = await reader.read();
       if (done) {
         complete = true;
         return;
       }
-      length += value.byteLength;
+      left -= value.byteLength;
       chunks.push(value);
     }
     chunks.length = 0;
     stop();
   };
-  // A body that fails fails the send as well.
-  read(request.clone()).catch(() => undefined);
-  return {
-    take() {
-      if (complete) return new Blob(chunks);
-      stop();
-      return undefined;
-    },
-  };
+  // A body that fails fails the send as well, and one that is used up is the caller's mistake, as fetch says.
+  read().catch(() => undefined);
+  return () => (complete ? new Blob(chunks) : void stop());
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../core/clock.js';
+import type { HttpEvent } from '../core/events.js';
+import { isolated } from '../core/isolated.js';
 
 const firstQuarantineMs = 30_000;
 const longestQuarantineMs = 300_000;
@@ -15,43 +17,39 @@ export interface ResourceRecord {
   /** The resource accepted a token. */
   accepted(value: string): void;
   /** A token was fetched because of a 401 of this resource. */
-  renewed(value: string, clock: Clock): void;
-  /** The resource refused a token. Returns for how long its 401s cause no renewal, when that begins now. */
-  refused(value: string, clock: Clock): number | undefined;
-  isQuarantined(clock: Clock): boolean;
-  /** The entry, as events name it. */
-  readonly resource: string;
+  renewed(value: string): void;
+  /** The resource refused a token. True: a renewal is in order; false: it is in quarantine. */
+  refused(value: string): boolean;
 }
 
-export function createResourceRecord(resource: string): ResourceRecord {
+/** @param resource - names the resource in events. */
+export function createResourceRecord(resource: string, clock: Clock, onEvent: ((event: HttpEvent) => void) | undefined): ResourceRecord {
   let replacement: string | undefined;
   let lastMs = 0;
   let untilMs = -Infinity;
   let refusals = 0;
   let refusedMs = -Infinity;
-  const isQuarantined = (clock: Clock): boolean => clock.monotonicMs() < untilMs;
   return {
-    resource,
-    isQuarantined,
     accepted(value) {
       if (value === replacement) replacement = undefined;
       if (refusals >= lastingRefusals) return;
       lastMs = 0;
       untilMs = -Infinity;
     },
-    renewed(value, clock) {
-      if (!isQuarantined(clock)) replacement = value;
+    renewed(value) {
+      if (clock.monotonicMs() >= untilMs) replacement = value;
     },
-    refused(value, clock) {
-      if (value !== replacement) return undefined;
+    refused(value) {
+      const now = clock.monotonicMs();
+      if (value !== replacement) return now >= untilMs;
       // From now on its refusal is old news: after the quarantine this token is refused like any other, and renewed.
       replacement = undefined;
-      const now = clock.monotonicMs();
       refusals = now - refusedMs > forgottenMs ? 1 : refusals + 1;
       refusedMs = now;
       lastMs = Math.min(lastMs * 2 || firstQuarantineMs, longestQuarantineMs);
       untilMs = now + lastMs;
-      return lastMs;
+      isolated(onEvent, { type: 'quarantined', resource, until: clock.now() + lastMs });
+      return false;
     },
   };
 }
