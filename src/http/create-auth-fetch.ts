@@ -75,8 +75,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   // The one way a token leaves (RFC 6750 §2.1, `standards.md` H3).
   function present(headers: Headers, token: AccessToken): void {
     if (token !== lastToken) {
-      if (!/^[\x21-\x7e]+$/.test(token.value))
-        throw new TokenError('unacceptable_response', 'The access token has characters that a header must not carry', { phase: 'http' });
+      if (!/^[\x21-\x7e]+$/.test(token.value)) throw new TokenError('unacceptable_response', 'The access token does not fit into a header', { phase: 'http' });
       lastToken = token;
       lastHeader = `${token.type} ${token.value}`;
     }
@@ -174,17 +173,15 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     function redirects(response: Response): boolean {
       const next = byHand && nextRequest(response, url, method, headers);
       if (!next) return false;
-      if (hops++ === mostRedirects) throw redirectRefused(`it is the ${hops}th in a row`);
+      if (hops++ === mostRedirects) throw redirectRefused(`more than ${mostRedirects} in a row`);
       if (next.dropsBody) body = () => null;
       const again = body();
       if (again === undefined) throw redirectRefused('the body cannot be sent again');
       ({ url, method, headers } = next);
       resource &&= allowed(url);
       if (!resource) leave(url.origin);
-      // What a `Request` said stays said when only its URL goes on.
-      const { cache, integrity } = typeof target === 'object' ? target : sent;
       target = url.href;
-      sent = { ...sent, ...(cache && { cache }), ...(integrity && { integrity }), signal: signal ?? null, method, body: again };
+      sent = { ...sent, signal: signal ?? null, method, body: again };
       return true;
     }
 

@@ -3,6 +3,7 @@ import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { TokenSource } from '../core/token-source.js';
 import type { AuthFetchOptions } from './auth-fetch-options.js';
 import { createAuthFetch } from './create-auth-fetch.js';
+import { parseUrl } from './parse-url.js';
 
 /** ky's own options, and those of {@link createAuthFetch}. */
 export interface HttpClientOptions extends Omit<Options, 'fetch'>, Omit<AuthFetchOptions, 'allow' | 'fetch'> {
@@ -26,37 +27,17 @@ export interface HttpClientOptions extends Omit<Options, 'fetch'>, Omit<AuthFetc
 export function createHttpClient(options: HttpClientOptions): KyInstance {
   checkOptions('createHttpClient', options);
   const { tokens, allow, ky = defaultKy, allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock, ...own } = options;
+  const auth = { allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock };
   if (typeof ky !== 'function' || typeof ky.extend !== 'function') throw invalidOption('ky', 'a ky instance', ky);
   return ky.extend((parent) => {
-    const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000, ...rest } = own;
+    const { fetch = parent.fetch, timeout = parent.timeout ?? 45_000 } = own;
     for (const { retry } of [parent, own]) {
       if (typeof retry === 'object' && retry?.statusCodes?.includes?.(401))
-        throw invalidOption('retry.statusCodes', 'a list without 401: a refused token is renewed and its request repeated below ky', retry.statusCodes);
+        throw invalidOption('retry.statusCodes', 'a list without 401, which is answered below ky', retry.statusCodes);
     }
-    return {
-      ...rest,
-      ...(prefix !== undefined && { prefix }),
-      ...(baseUrl !== undefined && { baseUrl }),
-      timeout,
-      fetch: createAuthFetch(tokens, {
-        allow: allow === undefined ? [baseOrigin(prefix) ?? baseOrigin(baseUrl) ?? noBase()] : allow,
-        allowOutside,
-        allowInsecureHttp,
-        fetch,
-        onChallenge,
-        isTokenRejected,
-        replayBody,
-        onEvent,
-        clock,
-      }),
-    };
+    const base = parseUrl(String(own.prefix ?? parent.prefix)) ?? parseUrl(String(own.baseUrl ?? parent.baseUrl));
+    const list = allow === undefined && base ? [base.origin] : allow;
+    if (list === undefined) throw invalidOption('allow', 'a list of origins or URL prefixes, or an absolute "prefix" or "baseUrl"', list);
+    return { ...own, timeout, fetch: createAuthFetch(tokens, { ...auth, allow: list, fetch }) };
   });
-}
-
-function baseOrigin(base: URL | string | undefined): string | undefined {
-  return base !== undefined && URL.canParse(String(base)) ? new URL(base).origin : undefined;
-}
-
-function noBase(): never {
-  throw invalidOption('allow', 'a list of origins or URL prefixes, or an absolute "prefix" or "baseUrl"', undefined);
 }

@@ -24,7 +24,7 @@ export type Refusal = ResourceChallenge | 'token_refused' | undefined;
 
 const stepUps = ['insufficient_scope', 'insufficient_user_authentication', 'insufficient_claims'] as const;
 // Errors that a fresh token would meet as well.
-const unrelated = new Set(['invalid_request', 'use_dpop_nonce', 'invalid_dpop_proof']);
+const unrelated = /^(?:invalid_request|use_dpop_nonce|invalid_dpop_proof)$/;
 
 /** Reads the challenges of a 401 or 403 (RFC 6750 §3.1, RFC 9470 §3, RFC 9449 §7.1). */
 export function readRefusal(response: Response, token: AccessToken, origin: string): Refusal {
@@ -33,33 +33,32 @@ export function readRefusal(response: Response, token: AccessToken, origin: stri
   const refused = response.status === 401 ? 'token_refused' : undefined;
   if (ours.some(({ params }) => params['error'] === 'invalid_token')) return refused;
   for (const challenge of ours) {
-    const { params } = challenge;
-    const error = stepUps.find((name) => name === params['error']);
-    if (error === undefined) continue;
-    return {
-      error,
-      status: response.status,
-      origin,
-      scopes: [...new Set([...token.scope, ...words(params['scope'])])],
-      acrValues: words(params['acr_values']),
-      maxAgeMs: /^\d{1,10}$/.test(params['max_age'] ?? '') ? Number(params['max_age']) * 1000 : undefined,
-      claims: decodeClaims(params['claims']),
-      challenge,
-    };
+    const { error, scope = '', acr_values = '', max_age = '', claims = '' } = challenge.params;
+    const stepUp = stepUps.find((name) => name === error);
+    if (stepUp)
+      return {
+        error: stepUp,
+        status: response.status,
+        origin,
+        scopes: [...new Set([...token.scope, ...words(scope)])],
+        acrValues: words(acr_values),
+        maxAgeMs: /^\d{1,10}$/.test(max_age) ? Number(max_age) * 1000 : undefined,
+        claims: decodeClaims(claims),
+        challenge,
+      };
   }
   // Without a challenge that can be read (CORS hides it, many APIs send none) a 401 still speaks of the token.
-  if (challenges.length === 0) return refused;
-  return ours.some(({ params }) => !unrelated.has(params['error'] ?? '')) ? refused : undefined;
+  return challenges.length === 0 || ours.some(({ params }) => !unrelated.test(params['error'] ?? '')) ? refused : undefined;
 }
 
-function words(list: string | undefined): string[] {
-  return (list ?? '').split(' ').filter(Boolean);
+function words(list: string): string[] {
+  return list.split(' ').filter(Boolean);
 }
 
 // Both base64 alphabets are in use; what is not JSON is dropped.
-function decodeClaims(encoded: string | undefined): string | undefined {
+function decodeClaims(encoded: string): string | undefined {
   try {
-    const bytes = atob((encoded ?? '').replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = atob(encoded.replaceAll('-', '+').replaceAll('_', '/'));
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
     JSON.parse(text);
     return text;

@@ -22,12 +22,12 @@ export function hidesRedirects(): boolean {
 /** Where a response sends the request on, by the rules of the Fetch standard ("HTTP-redirect fetch"); undefined: it is final. */
 export function nextRequest(response: Response, from: URL, method: string, sent: Headers): NextRequest | undefined {
   const { status } = response;
-  if (response.type === 'opaqueredirect') throw redirectRefused('this runtime does not show redirects');
+  if (response.type === 'opaqueredirect') throw redirectRefused('this runtime hides it');
   const location = [301, 302, 303, 307, 308].includes(status) ? response.headers.get('location') : null;
   if (location === null) return undefined;
   const url = parseUrl(location, from);
   if (!url || !/^https?:$/.test(url.protocol)) throw redirectRefused('it leads to no http URL');
-  const dropsBody = status === 303 ? !/^(?:GET|HEAD)$/i.test(method) : status < 303 && /^POST$/i.test(method);
+  const dropsBody = /^(?:303 (?!GET$|HEAD$)|30[12] POST$)/i.test(`${status} ${method}`);
   const headers = new Headers(sent);
   for (const name of sent.keys()) {
     if (name === 'authorization' || (dropsBody && bodyHeaders.test(name)) || (url.origin !== from.origin && originHeaders.test(name))) headers.delete(name);
