@@ -134,7 +134,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     let mayRetry = retryOn401 !== false;
     let body = keepBody(rest.body, request, mayRetry && replayBody);
     let target = request ?? (typeof input === 'string' ? input : url.href);
-    let sent: RequestInit = { ...rest, redirect };
+    let sent: RequestInit = { ...rest, redirect, headers };
     let isSecond = false;
     let hops = 0;
 
@@ -164,7 +164,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
         return false;
       }
       headers = new Headers(headers);
-      if (again !== null) sent = { ...sent, body: again };
+      sent = { ...sent, headers, ...(again !== null && { body: again }) };
       isSecond = true;
       return true;
     }
@@ -181,13 +181,13 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
       resource &&= allowed(url);
       if (!resource) leave(url.origin);
       target = url.href;
-      sent = { ...sent, signal: signal ?? null, method, body: again };
+      sent = { ...sent, signal: signal ?? null, method, headers, body: again };
       return true;
     }
 
     for (;;) {
       if (resource) present(headers, token);
-      const response = await send(target, { ...sent, headers });
+      const response = await send(target, sent);
       let isLast = false;
       try {
         isLast = !(await retries(response)) && !redirects(response);

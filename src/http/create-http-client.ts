@@ -30,14 +30,21 @@ export function createHttpClient(options: HttpClientOptions): KyInstance {
   const auth = { allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock };
   if (typeof ky !== 'function' || typeof ky.extend !== 'function') throw invalidOption('ky', 'a ky instance', ky);
   return ky.extend((parent) => {
-    const { fetch = parent.fetch, timeout = parent.timeout ?? 45_000 } = own;
+    const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000 } = own;
     for (const { retry } of [parent, own]) {
       if (typeof retry === 'object' && retry?.statusCodes?.includes?.(401))
         throw invalidOption('retry.statusCodes', 'a list without 401, which is answered below ky', retry.statusCodes);
     }
-    const base = parseUrl(String(own.prefix ?? parent.prefix)) ?? parseUrl(String(own.baseUrl ?? parent.baseUrl));
+    const base = parseUrl(String(prefix)) ?? parseUrl(String(baseUrl));
     const list = allow === undefined && base ? [base.origin] : allow;
     if (list === undefined) throw invalidOption('allow', 'a list of origins or URL prefixes, or an absolute "prefix" or "baseUrl"', list);
-    return { ...own, timeout, fetch: createAuthFetch(tokens, { ...auth, allow: list, fetch }) };
+    return {
+      ...own,
+      // To ky, a member that is undefined would hide the parent's.
+      ...(prefix !== undefined && { prefix }),
+      ...(baseUrl !== undefined && { baseUrl }),
+      timeout,
+      fetch: createAuthFetch(tokens, { ...auth, allow: list, fetch }),
+    };
   });
 }
