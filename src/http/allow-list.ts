@@ -30,7 +30,7 @@ function parseEntry(entry: unknown, insecureOrigins: ReadonlySet<string>): URL {
   // What the parser takes from the text must be what it says: no userinfo, query, fragment, wildcard, backslash, encoded slash or dot.
   const url = typeof entry === 'string' && /^https?:\/\/(?!.*%(?:2e|2f|5c))[^@?#*\\\s]+$/i.test(entry) ? parseUrl(entry) : undefined;
   if (!url || !isSecureUrl(url, insecureOrigins))
-    throw invalidOption('allow', 'https origins or URL prefixes, or http ones on loopback or named in "allowInsecureHttp"', entry);
+    throw invalidOption('allow', 'https origins or URL prefixes; http only on loopback or in "allowInsecureHttp"', entry);
   return url;
 }
 

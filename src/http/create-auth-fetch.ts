@@ -14,6 +14,7 @@ import { readRefusal } from './read-refusal.js';
 import { asRedirected, hidesRedirects, nextRequest, redirectRefused } from './redirects.js';
 import { createResourceRecord } from './resource-record.js';
 
+const functionOptions = ['fetch', 'onChallenge', 'isTokenRejected', 'onEvent'] as const;
 const mostRedirects = 5;
 const mostReportedOrigins = 1000;
 
@@ -28,23 +29,13 @@ const mostReportedOrigins = 1000;
  * 401 fails, they resolve with that 401.
  */
 export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions): AuthFetch {
-  checkOptions('createAuthFetch', options, [
-    'allow',
-    'allowOutside',
-    'allowInsecureHttp',
-    'fetch',
-    'onChallenge',
-    'isTokenRejected',
-    'replayBody',
-    'onEvent',
-    'clock',
-  ]);
+  checkOptions('createAuthFetch', options, ['allow', 'allowOutside', 'allowInsecureHttp', 'replayBody', 'clock', ...functionOptions]);
   const { allowOutside = 'plain', onChallenge, isTokenRejected, replayBody, onEvent, clock = systemClock } = options;
   const innerFetch = options.fetch;
   checkPort('tokens', tokens ?? null, ['getToken']);
   checkPort('clock', clock, ['now', 'monotonicMs']);
   checkBoolean('replayBody', replayBody, false);
-  for (const name of ['fetch', 'onChallenge', 'isTokenRejected', 'onEvent'] as const) checkFunction(name, options[name]);
+  for (const name of functionOptions) checkFunction(name, options[name]);
   if (allowOutside !== 'plain' && allowOutside !== 'refuse') throw invalidOption('allowOutside', '"plain" or "refuse"', allowOutside);
   const record = (resource: string) => createResourceRecord(resource, clock, onEvent);
   const allowed = createAllowList(options.allow, checkInsecureOrigins(options.allowInsecureHttp), record);
@@ -53,7 +44,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   let lastHeader = '';
 
   function leave(origin = 'null'): void {
-    if (allowOutside === 'refuse') throw new TokenError('url_refused', `A request to ${origin} is outside the "allow" list`, { phase: 'http' });
+    if (allowOutside === 'refuse') throw new TokenError('url_refused', `${origin} is outside the "allow" list`, { phase: 'http' });
     if (reported.has(origin) || reported.size >= mostReportedOrigins) return;
     reported.add(origin);
     isolated(onEvent, { type: 'origin_not_allowed', origin });
@@ -133,7 +124,8 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     let method = rest.method ?? request?.method ?? 'GET';
     let mayRetry = retryOn401 !== false;
     let body = keepBody(rest.body, request, mayRetry && replayBody);
-    let target = request ?? (typeof input === 'string' ? input : url.href);
+    // What was compared is what is sent.
+    let target = request ?? url.href;
     let sent: RequestInit = { ...rest, redirect, headers };
     let isSecond = false;
     let hops = 0;

@@ -32,8 +32,7 @@ export function createHttpClient(options: HttpClientOptions): KyInstance {
   return ky.extend((parent) => {
     const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000 } = own;
     for (const { retry } of [parent, own]) {
-      if (typeof retry === 'object' && retry?.statusCodes?.includes?.(401))
-        throw invalidOption('retry.statusCodes', 'a list without 401, which is answered below ky', retry.statusCodes);
+      if (typeof retry === 'object' && retry?.statusCodes?.includes?.(401)) throw invalidOption('retry.statusCodes', 'a list without 401', retry.statusCodes);
     }
     const base = parseUrl(String(prefix)) ?? parseUrl(String(baseUrl));
     const list = allow === undefined && base ? [base.origin] : allow;

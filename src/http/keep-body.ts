@@ -11,7 +11,7 @@ export function keepBody(given: BodyInit | null | undefined, request: Request | 
     return () => (again ? given : undefined);
   }
   // Some browsers do not show the body.
-  const hasBody = given !== '' && request && (request.body === undefined ? !/^(?:GET|HEAD)$/.test(request.method) : request.body);
+  const hasBody = given !== '' && request && (request.body === undefined ? !/^(?:GET|HEAD)$/i.test(request.method) : request.body);
   if (!hasBody) return () => given ?? null;
   return replayBody === false ? () => undefined : keepRequest(request, replayBody ? Infinity : keptBytes);
 }

@@ -30,8 +30,9 @@ const unrelated = /^(?:invalid_request|use_dpop_nonce|invalid_dpop_proof)$/;
 export function readRefusal(response: Response, token: AccessToken, origin: string): Refusal {
   const challenges = parseChallenges(response);
   const ours = challenges.filter(({ scheme }) => scheme === 'bearer' || scheme === 'dpop');
+  const errors = ours.map(({ params }) => params['error'] ?? '');
   const refused = response.status === 401 ? 'token_refused' : undefined;
-  if (ours.some(({ params }) => params['error'] === 'invalid_token')) return refused;
+  if (errors.includes('invalid_token')) return refused;
   for (const challenge of ours) {
     const { error, scope = '', acr_values = '', max_age = '', claims = '' } = challenge.params;
     const stepUp = stepUps.find((name) => name === error);
@@ -48,7 +49,7 @@ export function readRefusal(response: Response, token: AccessToken, origin: stri
       };
   }
   // Without a challenge that can be read (CORS hides it, many APIs send none) a 401 still speaks of the token.
-  return challenges.length === 0 || ours.some(({ params }) => !unrelated.test(params['error'] ?? '')) ? refused : undefined;
+  return challenges.length === 0 || errors.some((error) => !unrelated.test(error)) ? refused : undefined;
 }
 
 function words(list: string): string[] {

@@ -21,13 +21,13 @@ export function hidesRedirects(): boolean {
 
 /** Where a response sends the request on, by the rules of the Fetch standard ("HTTP-redirect fetch"); undefined: it is final. */
 export function nextRequest(response: Response, from: URL, method: string, sent: Headers): NextRequest | undefined {
-  const { status } = response;
   if (response.type === 'opaqueredirect') throw redirectRefused('this runtime hides it');
-  const location = [301, 302, 303, 307, 308].includes(status) ? response.headers.get('location') : null;
+  const line = `${response.status} ${method}`;
+  const location = /^30[12378] /.test(line) ? response.headers.get('location') : null;
   if (location === null) return undefined;
   const url = parseUrl(location, from);
-  if (!url || !/^https?:$/.test(url.protocol)) throw redirectRefused('it leads to no http URL');
-  const dropsBody = /^(?:303 (?!GET$|HEAD$)|30[12] POST$)/i.test(`${status} ${method}`);
+  if (!url || !/^https?:$/.test(url.protocol)) throw redirectRefused('no http URL');
+  const dropsBody = /^(?:303 (?!GET$|HEAD$)|30[12] POST$)/i.test(line);
   const headers = new Headers(sent);
   for (const name of sent.keys()) {
     if (name === 'authorization' || (dropsBody && bodyHeaders.test(name)) || (url.origin !== from.origin && originHeaders.test(name))) headers.delete(name);
@@ -36,7 +36,7 @@ export function nextRequest(response: Response, from: URL, method: string, sent:
 }
 
 export function redirectRefused(reason: string): TokenError {
-  return new TokenError('redirect_refused', `The API's redirect was not followed: ${reason}`, { phase: 'http' });
+  return new TokenError('redirect_refused', `Redirect not followed: ${reason}`, { phase: 'http' });
 }
 
 /** Makes the last of several responses look as if fetch had followed by itself. */

@@ -9,7 +9,7 @@ export const goodFetch = { allow: ['https://api.test'] };
 export const goodHttp = { tokens, baseUrl: 'https://api.test/' };
 
 const list = 'a list of origins or URL prefixes';
-const entry = 'https origins or URL prefixes, or http ones on loopback or named in "allowInsecureHttp"';
+const entry = 'https origins or URL prefixes; http only on loopback or in "allowInsecureHttp"';
 const { now, monotonicMs } = systemClock;
 
 const entries = [
