@@ -133,11 +133,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     // Makes ready for a second send with another token, if the first one was refused.
     async function retries(response: Response): Promise<boolean> {
       const { origin } = url;
-      if (isSecond) isolated(onEvent, { type: 'retried', origin, status: response.status });
-      isSecond = false;
-      if (!resource) return false;
-      if (response.ok) resource.accepted(token.value);
-      if ((response.status !== 401 && response.status !== 403) || !(await isRefused(response, token, resource)) || !mayRetry) return false;
+      if (!resource || !(await isRefused(response, token, resource)) || !mayRetry) return false;
       mayRetry = false;
       // Behind a redirect that fetch followed, a second send would repeat what was accepted before it.
       const again = !response.redirected || /^(?:GET|HEAD)$/i.test(method) ? body() : undefined;
@@ -180,9 +176,13 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     for (;;) {
       if (resource) present(headers, token);
       const response = await send(target, sent);
+      const { ok, status } = response;
+      if (isSecond) isolated(onEvent, { type: 'retried', origin: url.origin, status });
+      isSecond = false;
+      if (ok) resource?.accepted(token.value);
       let isLast = false;
       try {
-        isLast = !(await retries(response)) && !redirects(response);
+        isLast = !((status === 401 || status === 403) && (await retries(response))) && !redirects(response);
         if (isLast) return hops === 0 ? response : asRedirected(response);
       } finally {
         if (!isLast) discard(response);
