@@ -1,4 +1,5 @@
-import { decodeJwt, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
+import { readClaims } from './read-claims.js';
 import type { TokenSet, TokenType } from './token-set.js';
 
 /** An access token as callers get it: frozen, and its value absent from JSON, spread, string conversion and inspection. */
@@ -64,12 +65,7 @@ class HeldAccessToken implements AccessToken {
   }
 
   claims(): JWTPayload | undefined {
-    if (this.#value.split('.').length !== 3) return undefined;
-    try {
-      return decodeJwt(this.#value);
-    } catch {
-      return undefined;
-    }
+    return readClaims(this.#value);
   }
 
   headers(_request: TokenRequestLine): Promise<Headers> {

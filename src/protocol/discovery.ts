@@ -1,11 +1,11 @@
-import { discoveryRequest } from 'oauth4webapi';
 import type { Clock } from '../core/clock.js';
 import { isTokenError, TokenError, type TokenErrorCode } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
+import { parseObject } from '../core/parse-object.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import { type EndpointTrust, endpointRefusal } from './endpoint-refusal.js';
 import { type Answer, exchange } from './exchange.js';
-import { parseObject, pickMembers } from './response-members.js';
+import { pickMembers } from './response-members.js';
 import { readMetadata, type ServerMetadata } from './server-metadata.js';
 import { toTokenError } from './to-token-error.js';
 
@@ -69,28 +69,21 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
 }
 
 async function requestMetadata(discovery: Discovery, clock: Clock, signal: AbortSignal): Promise<ServerMetadata> {
-  const styles = discovery.preset.discovery === 'oidc' ? (['oidc', 'oauth2'] as const) : (['oauth2', 'oidc'] as const);
-  const first = await requestDocument(discovery, styles[0], signal);
-  return readDocument(first.status === 404 ? await requestDocument(discovery, styles[1], signal) : first, discovery, clock);
-}
-
-function requestDocument({ issuer, fetch }: Discovery, algorithm: 'oidc' | 'oauth2', signal: AbortSignal): Promise<Answer> {
-  return exchange({ phase: 'discovery', fetch, signal, maxBytes }, (library) => discoveryRequest(new URL(issuer), { algorithm, ...library }));
+  const { origin, pathname } = new URL(discovery.issuer);
+  const path = pathname.replace(/\/$/, '');
+  // RFC 8414 §3 puts it before the issuer's path, OpenID Connect Discovery §4 behind.
+  const places = [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`];
+  const ask = (place: string | undefined) =>
+    exchange({ phase: 'discovery', fetch: discovery.fetch, signal, maxBytes }, (send) => send(`${origin}${place}`));
+  if (discovery.preset.discovery === 'oidc') places.reverse();
+  const answer = await ask(places[0]);
+  return readDocument(answer.status === 404 ? await ask(places[1]) : answer, discovery, clock);
 }
 
 function readDocument(answer: Answer, discovery: Discovery, clock: Clock): ServerMetadata {
   const { issuer, preset } = discovery;
-  const document = answer.status === 200 && answer.text !== undefined ? parseObject(answer.text) : undefined;
-  if (document === undefined) {
-    const error = toTokenError(answer, undefined, {
-      phase: 'discovery',
-      preset,
-      refusedGrant: 'grant_rejected',
-      secrets: [],
-      nowMs: clock.now(),
-    });
-    throw error.code === 'unexpected_status' ? new TokenError('discovery_failed', error.message, error) : error;
-  }
+  const document = answer.status === 200 ? parseObject(answer.text) : undefined;
+  if (document === undefined) throw toTokenError(answer, undefined, { phase: 'discovery', preset, secrets: [], clock });
   const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
   if (pickMembers(document, ['issuer'])['issuer'] !== issuer)
     throw fail('issuer_mismatch', 'names another issuer; the two must be equal to the last character');

@@ -1,4 +1,3 @@
-import { allowInsecureRequests, customFetch } from 'oauth4webapi';
 import { TokenError, type TokenErrorPhase } from '../core/errors.js';
 import { abortable } from '../core/waiting.js';
 
@@ -23,69 +22,55 @@ export interface ExchangeOptions {
   readonly onSend?: (() => void) | undefined;
 }
 
-/** What the protocol library asks to be sent. */
-interface OutgoingRequest {
-  readonly method: string;
+/** What a POST carries. */
+interface Post {
   readonly headers: Record<string, string>;
-  readonly body?: URLSearchParams | undefined;
+  readonly body: URLSearchParams;
 }
 
-/** The options that every request of the protocol library gets. */
-export interface LibraryOptions {
-  readonly [customFetch]: (url: string, request: OutgoingRequest) => Promise<Response>;
-  readonly [allowInsecureRequests]: true;
-}
+/** Sends a POST, or without one a GET. */
+export type Send = (url: string, post?: Post) => Promise<Response>;
 
 /**
  * The one place where requests to the authorization server leave: fixed options, no redirects, a bounded body, and
- * failures that name a cause but carry nothing foreign. `start` gets the fetch to send with, as the protocol library's options. (`standards.md` P22, P23, P28)
+ * failures that name a cause but carry nothing foreign. `start` makes the request and gives it to `send`. (`standards.md` P22, P23, P28)
  * @throws {TokenError} `network_error`, `redirect_refused`; the signal's own reason when it aborts.
  */
-export async function exchange(options: ExchangeOptions, start: (library: LibraryOptions) => Promise<Response>): Promise<Answer> {
-  const { phase, signal } = options;
+export async function exchange(options: ExchangeOptions, start: (send: Send) => Promise<Response>): Promise<Answer> {
+  const { phase, signal, maxBytes, keepalive = false } = options;
   let origin = '';
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (error instanceof TokenError) throw error;
-      throw new TokenError('network_error', `${origin} could not be reached${errorCode(error)}`, { phase });
-    }
-  };
-  const send = (url: string, request: OutgoingRequest): Promise<Response> => {
+  const send: Send = (url, post) => {
+    signal.throwIfAborted();
     origin = new URL(url).origin;
-    return guarded(() => {
-      signal.throwIfAborted();
-      const fetch = options.fetch ?? globalThis.fetch;
-      options.onSend?.();
-      return fetch(url, {
-        method: request.method,
-        headers: { ...request.headers, accept: 'application/json' },
-        ...(request.body ? { body: request.body.toString() } : {}),
-        signal,
-        redirect: 'manual',
-        cache: 'no-store',
-        credentials: 'omit',
-        referrerPolicy: 'no-referrer',
-        mode: 'cors',
-        keepalive: options.keepalive ?? false,
-      });
+    const fetch = options.fetch ?? globalThis.fetch;
+    options.onSend?.();
+    return fetch(url, {
+      method: post ? 'POST' : 'GET',
+      headers: { ...post?.headers, accept: 'application/json' },
+      ...(post && { body: post.body.toString() }),
+      signal,
+      redirect: 'manual',
+      cache: 'no-store',
+      credentials: 'omit',
+      referrerPolicy: 'no-referrer',
+      mode: 'cors',
+      keepalive,
     });
   };
-  // Which URLs may be plain http was decided with the configuration, or by discovery.
-  const response = await start({ [customFetch]: send, [allowInsecureRequests]: true });
-  return guarded(async () => {
+  try {
+    const response = await start(send);
     const { status, headers } = response;
     if (response.type === 'opaqueredirect' || response.redirected || (status >= 300 && status < 400)) {
       response.body?.cancel().catch(() => undefined);
-      throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, {
-        phase,
-        status,
-      });
+      throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, { phase, status });
     }
-    return { origin, status, headers, text: await readText(response, options.maxBytes, signal) };
-  });
+    return { origin, status, headers, text: await readText(response, maxBytes, signal) };
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    // Without an origin nothing was sent: then it is no failure of the network.
+    if (origin === '' || error instanceof TokenError) throw error;
+    throw new TokenError('network_error', `${origin} could not be reached${errorCode(error)}`, { phase });
+  }
 }
 
 // Counted as it streams, after decompression: what does not fit is never held.
@@ -115,7 +100,7 @@ async function readText(response: Response, maxBytes: number, signal: AbortSigna
 // Only a system's own code such as ECONNREFUSED: messages of foreign errors may quote the request.
 function errorCode(error: unknown): string {
   for (const source of [error, error instanceof Error ? error.cause : undefined]) {
-    const code: unknown = typeof source === 'object' && source !== null ? Reflect.get(source, 'code') : undefined;
+    const code: unknown = Reflect.get(Object(source), 'code');
     if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,39}$/.test(code)) return ` (${code})`;
   }
   return '';

@@ -1,6 +1,6 @@
-import { decodeJwt } from 'jose';
 import { TokenError } from '../core/errors.js';
 import type { TokenEvent, WarningCode } from '../core/events.js';
+import { readClaims } from '../core/read-claims.js';
 import type { Preset } from '../core/preset.js';
 import type { TokenSet, TokenType } from '../core/token-set.js';
 import { pickMembers, type ResponseMembers } from './response-members.js';
@@ -97,13 +97,8 @@ function readLifetime(accessToken: string, lifetimeMs: number | undefined, { exp
  * client's to read (RFC 9068 §6); this is the one exception, for where nobody else says. (`standards.md` E12)
  */
 export function lifetimeByExp(accessToken: string, sentAt: number): number | undefined {
-  if (accessToken.split('.').length !== 3) return undefined;
-  try {
-    const exp: unknown = decodeJwt(accessToken).exp;
-    return typeof exp === 'number' && Number.isFinite(exp) ? Math.max(0, Math.floor(exp * 1000 - sentAt)) : undefined;
-  } catch {
-    return undefined;
-  }
+  const exp: unknown = readClaims(accessToken)?.exp;
+  return typeof exp === 'number' && Number.isFinite(exp) ? Math.max(0, Math.floor(exp * 1000 - sentAt)) : undefined;
 }
 
 function readScope(value: unknown, requested: readonly string[] | undefined, { scopeSeparator }: Preset): readonly string[] {

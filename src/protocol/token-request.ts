@@ -1,11 +1,12 @@
-import { genericTokenEndpointRequest } from 'oauth4webapi';
+import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 'oauth4webapi';
 import { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
+import { parseObject } from '../core/parse-object.js';
 import type { Preset } from '../core/preset.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { type Answer, exchange } from './exchange.js';
-import { parseObject, pickMembers, type ResponseMembers } from './response-members.js';
+import { pickMembers, type ResponseMembers } from './response-members.js';
 import type { ServerMetadata } from './server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
 import { parseExpiresIn, tokenMembers, toTokenSet } from './to-token-set.js';
@@ -29,6 +30,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
   let isMethodChecked = false;
   return async (request, context) => {
     const { clock, signal, report } = context;
+    const { clientId, preset } = server;
     const metadata = await server.metadata(context);
     if (!isMethodChecked) {
       isMethodChecked = true;
@@ -39,15 +41,22 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const onSend = () => {
       sentAt = clock.now();
     };
-    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (library) =>
-      genericTokenEndpointRequest(endpoints(metadata), { client_id: server.clientId }, authenticate(server, secrets), request.grantType, request.body, library),
+    const authenticate = async (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => {
+      secrets.push(...(await server.auth.authenticate({ clientId, body, headers })));
+    };
+    const as = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint ?? '' };
+    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (send) =>
+      // Which URLs may be plain http was decided with the configuration, or by discovery.
+      genericTokenEndpointRequest(as, { client_id: clientId }, authenticate, request.grantType, request.body, {
+        [customFetch]: send,
+        [allowInsecureRequests]: true,
+      }),
     );
-    const { preset } = server;
     const members = readMembers(answer, preset);
     const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
     if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
       const refusedGrant = request.isRenewable ? 'grant_revoked' : 'grant_rejected';
-      throw toTokenError(answer, members, { phase: 'token', preset, refusedGrant, secrets, nowMs: clock.now() });
+      throw toTokenError(answer, members, { phase: 'token', preset, refusedGrant, secrets, clock });
     }
     return toTokenSet(members, parseExpiresIn(members['expires_in']), {
       preset,
@@ -59,40 +68,16 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
   };
 }
 
-/** Client authentication as the protocol library wants it; collects what was sent into `secrets`. */
-export function authenticate(
-  server: AuthorizationServer,
-  secrets: string[],
-): (as: unknown, client: unknown, body: URLSearchParams, headers: Headers) => Promise<void> {
-  return async (_as, _client, body, headers) => {
-    secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));
-  };
-}
-
-/** Metadata as the protocol library wants it. */
-export function endpoints({ issuer, token_endpoint = '', revocation_endpoint = '' }: ServerMetadata): {
-  issuer: string;
-  token_endpoint: string;
-  revocation_endpoint: string;
-} {
-  return { issuer, token_endpoint, revocation_endpoint };
-}
-
 function readMembers(answer: Answer, preset: Preset): ResponseMembers | undefined {
   const { text, status } = answer;
-  if (text === undefined) return undefined;
-  const names = [...tokenMembers, ...errorMembers, ...(preset.rawMembers ?? [])];
   const type = answer.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
   const isJson = type === '' || /[/+]json$/.test(type);
-  if (preset.responseFormat === 'form' && !isJson) {
-    const fields = new URLSearchParams(text);
-    return fields.has('access_token') || fields.has('error') ? pickMembers(fields, names) : undefined;
-  }
-  const object = parseObject(text);
-  if (object === undefined) return undefined;
-  const members = pickMembers(object, names);
+  const isForm = preset.responseFormat === 'form' && !isJson;
+  const object = isForm ? Object.fromEntries(new URLSearchParams(text)) : parseObject(text);
+  const members = pickMembers(object, [...tokenMembers, ...errorMembers, ...(preset.rawMembers ?? [])]);
+  if (isForm) return members?.['access_token'] === undefined && members?.['error'] === undefined ? undefined : members;
   // An error is worth reading whatever it calls itself; a token is taken only from what says that it is JSON.
-  if (!isJson && status < 300 && members['error'] === undefined) {
+  if (!isJson && status < 300 && members && members['error'] === undefined) {
     throw new TokenError('unacceptable_response', `${answer.origin} answered the token request with JSON of another content type than JSON`, {
       phase: 'token',
       status,
