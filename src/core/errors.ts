@@ -94,11 +94,10 @@ export class TokenError extends Error implements TokenErrorDetails {
   readonly attempts: number | undefined;
   readonly fromCache: boolean;
 
-  constructor(code: TokenErrorCode, message: string, details: TokenErrorDetails) {
+  constructor(code: TokenErrorCode, message: string, { phase, oauthError, status, retryAfterMs, attempts, fromCache = false }: TokenErrorDetails) {
     super(message);
     this.code = code;
     this.kind = kinds.find(([, codes]) => codes.includes(code))?.[0] ?? 'configuration';
-    const { phase, oauthError, status, retryAfterMs, attempts, fromCache = false } = details;
     this.phase = phase;
     this.oauthError = oauthError;
     this.status = status;
@@ -109,7 +108,7 @@ export class TokenError extends Error implements TokenErrorDetails {
 
   /** The same failure with some facts added or replaced. */
   with(details: Partial<TokenErrorDetails>): TokenError {
-    return new TokenError(this.code, this.message, { ...this.toJSON(), ...details });
+    return new TokenError(this.code, this.message, { ...this, ...details });
   }
 
   toJSON(): TokenErrorDetails & { name: string; kind: TokenErrorKind; code: TokenErrorCode; message: string } {

@@ -1,26 +1,22 @@
-import { invalidOption } from './check-option.js';
+import { invalidOption, isUri } from './check-option.js';
 
 /** Whether a URL may carry secrets: https, http on loopback, or http on an origin that was named. (`standards.md` P2, H2) */
-export function isSecureUrl(url: URL, allowInsecureHttp: ReadonlySet<string>): boolean {
-  if (url.protocol === 'https:') return true;
-  return url.protocol === 'http:' && (isLoopback(url.hostname) || allowInsecureHttp.has(url.origin));
+export function isSecureUrl({ protocol, hostname, origin }: URL, allowInsecureHttp: ReadonlySet<string>): boolean {
+  // The URL parser has already turned every spelling of an IPv4 address into four decimal numbers.
+  return protocol === 'https:' || (protocol === 'http:' && (/^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname) || allowInsecureHttp.has(origin)));
 }
 
-// The URL parser has already turned every spelling of an IPv4 address into four decimal numbers.
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+/** An origin and nothing behind it. */
+export function isOrigin(value: unknown): value is string {
+  return isUri(value) && `${new URL(value).origin}/` === new URL(value).href;
 }
 
 /** The `allowInsecureHttp` option: a list of plain http origins. */
-export function checkInsecureOrigins(value: unknown): ReadonlySet<string> {
-  if (value === undefined) return new Set();
-  const list: unknown[] = Array.isArray(value) ? value : [value];
+export function checkInsecureOrigins(value: unknown = []): ReadonlySet<string> {
   return new Set(
-    list.map((entry) => {
-      const url = typeof entry === 'string' && URL.canParse(entry) ? new URL(entry) : undefined;
-      if (url === undefined || url.protocol !== 'http:' || `${url.origin}/` !== url.href)
-        throw invalidOption('allowInsecureHttp', 'a list of http origins such as "http://tokens.internal:8080"', value);
-      return url.origin;
+    [value].flat().map((entry) => {
+      if (!isOrigin(entry) || !/^http:/i.test(entry)) throw invalidOption('allowInsecureHttp', 'a list of http origins such as "http://tokens.internal:8080"', value);
+      return new URL(entry).origin;
     }),
   );
 }

@@ -1,49 +1,46 @@
-import { checkBoolean, checkCount, checkOptions, invalidOption } from '../core/check-option.js';
+import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { Preset } from '../core/preset.js';
+import { isOrigin } from '../core/secure-url.js';
 
-// The fields whose values are words, and those whose members' values are.
-const words = {
-  discovery: ['oidc', 'oauth'],
-  scopeSeparator: ['space', 'comma'],
-  responseFormat: ['json', 'form'],
-  tokenTypeDefault: ['Bearer', 'DPoP'],
-  scopeOnRefresh: ['omit', 'required'],
-  rotation: ['always', 'optional', 'none', 'unknown'],
-};
-const maps = {
-  tokenTypeMap: words.tokenTypeDefault,
-  codeMap: ['grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error'],
-};
-const lists = {
-  endpointOrigins: (entry: unknown) => typeof entry === 'string' && URL.canParse(entry) && `${new URL(entry).origin}/` === new URL(entry).href,
-  successStatuses: (entry: unknown) => typeof entry === 'number' && entry >= 200 && entry < 300,
-  rawMembers: (entry: unknown) => typeof entry === 'string',
-};
+/** Throws when the value does not fit. */
+type Check = (option: string, value: unknown) => void;
+
+const check =
+  (expected: string, fits: (value: unknown) => boolean): Check =>
+  (option, value) => {
+    if (!fits(value)) throw invalidOption(option, expected, value);
+  };
+const word = (...allowed: unknown[]): Check => check(allowed.join(' or '), (value) => allowed.includes(value));
+const list = (of: string, fits: (entry: unknown) => boolean): Check => check(`a list of ${of}`, (value) => Array.isArray(value) && value.every(fits));
+const object =
+  (known: Readonly<Record<string, Check>> | undefined, others?: Check): Check =>
+  (option, value) => {
+    checkOptions(option, value, known && Object.keys(known));
+    for (const [name, member] of Object.entries(Object(value))) if (member !== undefined) (known?.[name] ?? others)?.(`${option}.${name}`, member);
+  };
+
+const tokenType = word('Bearer', 'DPoP');
+const presetShape = object({
+  discovery: word('oidc', 'oauth'),
+  endpointOrigins: list('origins', isOrigin),
+  scopeSeparator: word('space', 'comma'),
+  successStatuses: list('2xx statuses', (entry) => typeof entry === 'number' && entry >= 200 && entry < 300),
+  responseFormat: word('json', 'form'),
+  tokenTypeDefault: tokenType,
+  tokenTypeMap: object(undefined, tokenType),
+  expiresIn: object({
+    unknownLifetimeMs: check('a whole number, 1 or more', (value) => Number.isInteger(value) && Number(value) > 0),
+    zeroMeans: word('expired', 'unknown'),
+  }),
+  expHint: word(true, false),
+  rawMembers: list('names', (entry) => typeof entry === 'string'),
+  scopeOnRefresh: word('omit', 'required'),
+  rotation: word('always', 'optional', 'none', 'unknown'),
+  codeMap: object(undefined, word('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error')),
+});
 
 /** The `preset` option: data of a known shape. */
 export function checkPreset(preset: Preset = {}): Preset {
-  checkOptions('preset', preset, [...Object.keys({ ...words, ...maps, ...lists }), 'expiresIn', 'expHint']);
-  for (const [name, allowed] of Object.entries(words)) checkWord(`preset.${name}`, Reflect.get(preset, name), allowed);
-  for (const [name, allowed] of Object.entries(maps)) {
-    const map: unknown = Reflect.get(preset, name);
-    if (map === undefined) continue;
-    checkOptions(`preset.${name}`, map);
-    for (const [key, word] of Object.entries(Object(map))) checkWord(`preset.${name}.${key}`, word, allowed);
-  }
-  for (const [name, test] of Object.entries(lists)) {
-    const list: unknown = Reflect.get(preset, name);
-    if (list !== undefined && !(Array.isArray(list) && list.every(test))) throw invalidOption(`preset.${name}`, expectedEntries, list);
-  }
-  checkBoolean('preset.expHint', preset.expHint, false);
-  const { expiresIn = {} } = preset;
-  checkOptions('preset.expiresIn', expiresIn, ['unknownLifetimeMs', 'zeroMeans']);
-  checkCount('preset.expiresIn.unknownLifetimeMs', expiresIn.unknownLifetimeMs, 1);
-  checkWord('preset.expiresIn.zeroMeans', expiresIn.zeroMeans, ['expired', 'unknown']);
+  presetShape('preset', preset);
   return preset;
-}
-
-const expectedEntries = 'a list of origins, of 2xx statuses or of names, as documented';
-
-function checkWord(option: string, value: unknown, allowed: readonly string[]): void {
-  if (value !== undefined && !allowed.some((word) => word === value)) throw invalidOption(option, allowed.join(' or '), value);
 }

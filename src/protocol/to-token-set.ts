@@ -35,20 +35,19 @@ export function toTokenSet(members: ResponseMembers, lifetimeMs: number | undefi
   if (accessToken.length > largeToken)
     report(warning('large_token', `the access token has ${accessToken.length} characters; many servers refuse headers over 8 KiB`));
   const lifetime = readLifetime(accessToken, lifetimeMs, preset, sentAt);
-  if (lifetime === undefined) report(warning('lifetime_unknown', 'nobody says how long the access token lives; it is used until it is refused'));
+  if (lifetime === undefined) report(warning('lifetime_unknown', 'no lifetime is known; the access token is used until it is refused'));
   const scope = readScope(members['scope'], requested, preset);
   if (requested?.some((token) => !scope.includes(token))) report({ type: 'scope_narrowed', requested, granted: scope });
-  const refreshToken = context.isRenewable ? readOptional(members['refresh_token']) : undefined;
-  const idToken = context.isRenewable ? readOptional(members['id_token']) : undefined;
+  const { refresh_token: refreshToken, id_token: idToken } = context.isRenewable ? members : {};
   return Object.freeze({
     accessToken,
     tokenType: readType(members['token_type'], preset),
     sentAt,
     lifetimeMs: lifetime,
     scope: Object.freeze(scope),
-    ...(refreshToken === undefined ? {} : { refreshToken }),
-    ...(idToken === undefined ? {} : { idToken }),
-    ...(preset.rawMembers === undefined ? {} : { raw: Object.freeze(pickMembers(members, preset.rawMembers)) }),
+    ...(isText(refreshToken) && { refreshToken }),
+    ...(isText(idToken) && { idToken }),
+    ...(preset.rawMembers && { raw: Object.freeze(pickMembers(members, preset.rawMembers)) }),
   });
 }
 
@@ -64,32 +63,26 @@ export function checkLifetime(lifetimeMs: number): number | undefined {
 }
 
 function readAccessToken(value: unknown): string {
-  if (typeof value !== 'string' || value === '') throw unacceptable('has no access_token');
   // Anything else would not survive as a header value, or would end it.
-  if (!/^[\x21-\x7e]+$/.test(value)) throw unacceptable('has an access_token with forbidden characters (RFC 6749 App. A.12)');
-  if (value.length > largestToken) throw unacceptable('has an access_token over 64 KiB');
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
+    throw unacceptable('no access_token, or one with forbidden characters (RFC 6749 App. A.12)');
+  if (value.length > largestToken) throw unacceptable('an access_token over 64 KiB');
   return value;
 }
 
-function readType(value: unknown, { tokenTypeDefault, tokenTypeMap = {} }: Preset): TokenType {
-  if (value === undefined || value === null || value === '') {
-    if (tokenTypeDefault !== undefined) return tokenTypeDefault;
-    throw unacceptable('has no token_type');
-  }
-  const name = typeof value === 'string' ? value.toLowerCase() : '';
-  const mapped = Object.hasOwn(tokenTypeMap, name) ? tokenTypeMap[name] : undefined;
-  if (mapped !== undefined) return mapped;
-  if (name === 'bearer') return 'Bearer';
-  if (name === 'dpop') return 'DPoP';
-  throw unacceptable('has a token_type that is neither Bearer nor DPoP');
+function readType(value: unknown, { tokenTypeDefault, tokenTypeMap }: Preset): TokenType {
+  const types = new Map<string, TokenType>(Object.entries({ bearer: 'Bearer', dpop: 'DPoP', ...tokenTypeMap }));
+  const type = (value ?? '') === '' ? tokenTypeDefault : typeof value === 'string' ? types.get(value.toLowerCase()) : undefined;
+  if (type === undefined) throw unacceptable('no token_type, or one that is neither Bearer nor DPoP');
+  return type;
 }
 
 function readLifetime(accessToken: string, lifetimeMs: number | undefined, { expiresIn = {}, expHint }: Preset, sentAt: number): number | undefined {
   const told = lifetimeMs === 0 && expiresIn.zeroMeans === 'unknown' ? undefined : lifetimeMs;
   if (told !== undefined && !expHint) return told;
   const hint = lifetimeByExp(accessToken, sentAt);
-  if (told !== undefined) return hint === undefined ? told : Math.min(told, hint);
-  return hint === undefined ? expiresIn.unknownLifetimeMs : Math.min(hint, longestHintMs);
+  if (hint === undefined) return told ?? expiresIn.unknownLifetimeMs;
+  return Math.min(hint, told ?? longestHintMs);
 }
 
 /**
@@ -108,8 +101,8 @@ function readScope(value: unknown, requested: readonly string[] | undefined, { s
   return [...new Set(granted)];
 }
 
-function readOptional(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 function warning(code: WarningCode, message: string): TokenEvent {
@@ -117,5 +110,5 @@ function warning(code: WarningCode, message: string): TokenEvent {
 }
 
 function unacceptable(what: string): TokenError {
-  return new TokenError('unacceptable_response', `the token response ${what}`, { phase: 'token' });
+  return new TokenError('unacceptable_response', `the token response has ${what}`, { phase: 'token' });
 }

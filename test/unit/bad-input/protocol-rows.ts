@@ -49,7 +49,6 @@ const endpoints = [
 ];
 
 const preset = (fields: object, field: string, words: string): Spoilt => [{ preset: fields }, `preset.${field}`, words];
-const lists = 'a list of origins, of 2xx statuses or of names';
 const presets: readonly Spoilt[] = [
   ...[null, canary, canaryNumber, [canary]].map((value): Spoilt => [{ preset: value }, 'preset', 'an options object']),
   [{ preset: { issuer: canary } }, 'issuer', 'preset: unknown option'],
@@ -66,14 +65,14 @@ const presets: readonly Spoilt[] = [
   preset({ tokenTypeMap: { token: canary } }, 'tokenTypeMap.token', 'Bearer or DPoP'),
   preset({ codeMap: canary }, 'codeMap', 'an options object'),
   preset({ codeMap: { '50173': canary } }, 'codeMap.50173', 'grant_revoked or interaction_required'),
-  preset({ endpointOrigins: 'https://as.test' }, 'endpointOrigins', lists),
-  preset({ endpointOrigins: ['https://as.test/path'] }, 'endpointOrigins', lists),
-  preset({ endpointOrigins: [canary] }, 'endpointOrigins', lists),
-  preset({ successStatuses: 201 }, 'successStatuses', lists),
-  preset({ successStatuses: [200, 302] }, 'successStatuses', lists),
-  preset({ successStatuses: ['200'] }, 'successStatuses', lists),
-  preset({ rawMembers: canary }, 'rawMembers', lists),
-  preset({ rawMembers: [canary, 5] }, 'rawMembers', lists),
+  preset({ endpointOrigins: 'https://as.test' }, 'endpointOrigins', 'a list of origins'),
+  preset({ endpointOrigins: ['https://as.test/path'] }, 'endpointOrigins', 'a list of origins'),
+  preset({ endpointOrigins: [canary] }, 'endpointOrigins', 'a list of origins'),
+  preset({ successStatuses: 201 }, 'successStatuses', 'a list of 2xx statuses'),
+  preset({ successStatuses: [200, 302] }, 'successStatuses', 'a list of 2xx statuses'),
+  preset({ successStatuses: ['200'] }, 'successStatuses', 'a list of 2xx statuses'),
+  preset({ rawMembers: canary }, 'rawMembers', 'a list of names'),
+  preset({ rawMembers: [canary, 5] }, 'rawMembers', 'a list of names'),
   preset({ expHint: 'true' }, 'expHint', 'true or false'),
   preset({ expiresIn: 3600 }, 'expiresIn', 'an options object'),
   preset({ expiresIn: null }, 'expiresIn', 'an options object'),
