@@ -8,8 +8,8 @@ export function invalidOption(option: string, expected: string, given: unknown):
 // Strings are described by length alone: any of them may be a secret that landed in the wrong place. So may a positive whole
 // number, which is never wrong where a number is expected.
 function describe(value: unknown): string {
-  if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`;
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
+  if (typeof value === 'string') return `a string of ${value.length} characters`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
   return Object(value) === value || /^[1-9]\d*$|^S/.test(String(value)) ? `a value of type ${typeof value}` : String(value);
 }
 
@@ -21,36 +21,36 @@ export function checkOptions(where: string, options: unknown, known?: readonly s
     throw new TokenError('invalid_option', `${where}: unknown option "${stranger.slice(0, 40)}"; it takes ${known?.join(', ')}`, { phase: 'options' });
 }
 
-// The value as it is, if it fits.
-function fitting<T>(option: string, expected: string, value: unknown, fits: (value: unknown) => value is T): T {
-  if (!fits(value)) throw invalidOption(option, expected, value);
-  return value;
+// The value as it is, if it fits, and the default when it was left out.
+function fitting<T>(option: string, expected: string, fits: (value: unknown) => value is T, value: unknown, fallback?: T): T {
+  const chosen = value === undefined ? fallback : value;
+  if (!fits(chosen)) throw invalidOption(option, expected, value);
+  return chosen;
 }
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && !hasControlCharacter(value);
+const isDuration = (value: unknown): value is number => Number.isFinite(value) && Number(value) >= 0;
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
+const isScopeToken = (value: unknown): value is string => typeof value === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value);
+const isResource = (value: unknown): value is string => isUri(value) && !value.includes('#');
 
 /** A number of milliseconds, 0 or more; the default when left out. */
 export function checkDuration(option: string, value: unknown, fallback: number): number {
-  const fits = (given: unknown): given is number => typeof given === 'number' && given >= 0 && given < Infinity;
-  return value === undefined ? fallback : fitting(option, 'a finite number of milliseconds, 0 or more', value, fits);
+  return fitting(option, 'a finite number of milliseconds, 0 or more', isDuration, value, fallback);
 }
 
 /** A whole number, 1 or more; the default when left out. */
 export function checkCount(option: string, value: unknown, fallback: number): number {
-  const fits = (given: unknown): given is number => Number.isInteger(given) && Number(given) > 0;
-  return value === undefined ? fallback : fitting(option, 'a whole number, 1 or more', value, fits);
+  return fitting(option, 'a whole number, 1 or more', isCount, value, fallback);
 }
 
 /** A string that is not empty and has no control characters. */
 export function checkString(option: string, value: unknown): string {
-  return fitting(
-    option,
-    'a string that is not empty and has no control characters',
-    value,
-    (given): given is string => typeof given === 'string' && given !== '' && !hasControlCharacter(given),
-  );
+  return fitting(option, 'a string that is not empty and has no control characters', isText, value);
 }
 
 export function checkBoolean(option: string, value: unknown, fallback: boolean): boolean {
-  return value === undefined ? fallback : fitting(option, 'true or false', value, (given) => typeof given === 'boolean');
+  return fitting(option, 'true or false', (given) => typeof given === 'boolean', value, fallback);
 }
 
 export function checkFunction(option: string, value: unknown): void {
@@ -65,25 +65,18 @@ export function checkPort(option: string, value: unknown, methods: readonly stri
 
 /** A list of strings from a space-separated string or a list; undefined when left out. */
 export function checkScope(option: string, value: unknown): readonly string[] | undefined {
-  const fits = (given: unknown): given is string => typeof given === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(given);
-  return checkList(
-    option,
-    'scope tokens (RFC 6749 §3.3), separated by spaces or in a list',
-    typeof value === 'string' ? value.split(' ').filter(Boolean) : value,
-    fits,
-    value,
-  );
+  const list = typeof value === 'string' ? value.split(' ').filter(Boolean) : value;
+  return checkList(option, 'scope tokens (RFC 6749 §3.3), separated by spaces or in a list', isScopeToken, list, value);
 }
 
 /** Resource indicators: absolute URIs without a fragment (RFC 8707 §2); undefined when left out. */
 export function checkResource(option: string, value: unknown): readonly string[] | undefined {
-  const fits = (given: unknown): given is string => isUri(given) && !given.includes('#');
-  return checkList(option, 'absolute URIs without a fragment (RFC 8707 §2)', value, fits, value);
+  return checkList(option, 'absolute URIs without a fragment (RFC 8707 §2)', isResource, value, value);
 }
 
-function checkList(option: string, expected: string, value: unknown, fits: (value: unknown) => value is string, given: unknown): readonly string[] | undefined {
+function checkList(option: string, expected: string, fits: (value: unknown) => value is string, value: unknown, given: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const list = [value].flat();
   if (list.length === 0 || !list.every(fits)) throw invalidOption(option, expected, given);
   return list;
 }

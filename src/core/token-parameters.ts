@@ -1,4 +1,4 @@
-import { checkResource, checkScope, checkString, invalidOption } from './check-option.js';
+import { checkOptions, checkResource, checkScope, checkString, invalidOption } from './check-option.js';
 import type { TokenTarget } from './token-source.js';
 
 /** The parameters that say what a token is for, checked. */
@@ -10,39 +10,25 @@ export interface TokenParameters {
 }
 
 // Those that the protocol sets itself, and those that have an option of their own.
-const reserved = new Set([
-  'grant_type',
-  'client_id',
-  'client_secret',
-  'code',
-  'code_verifier',
-  'refresh_token',
-  'redirect_uri',
-  'scope',
-  'resource',
-  'audience',
-]);
+const reserved = /^(grant_type|client_(id|secret|assertion.*)|code(_verifier)?|refresh_token|redirect_uri|scope|resource|audience)$/;
 
-/** Checks a target, or a grant's own defaults. */
-export function checkTokenParameters(target: TokenTarget): TokenParameters {
+/** Checks a grant's own parameters, or a target's: what that leaves out is taken from the `defaults`. */
+export function checkTokenParameters(target: TokenTarget, defaults?: TokenParameters): TokenParameters {
+  const { scope, resource, audience = defaults?.audience, params } = target;
   return {
-    scope: checkScope('scope', target.scope),
-    resource: checkResource('resource', target.resource),
-    audience: target.audience === undefined ? undefined : checkString('audience', target.audience),
-    params: checkParams(target.params),
+    scope: checkScope('scope', scope) ?? defaults?.scope,
+    resource: checkResource('resource', resource) ?? defaults?.resource,
+    audience: audience === undefined ? undefined : checkString('audience', audience),
+    params: Object.freeze({ ...defaults?.params, ...checkParams(params) }),
   };
 }
 
-function checkParams(value: unknown): Readonly<Record<string, string>> {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidOption('params', 'an object of strings', value);
-  const params: [string, string][] = [];
-  for (const [name, text] of Object.entries(value)) {
+function checkParams(params: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  checkOptions('params', params);
+  for (const [name, text] of Object.entries(params)) {
     const option = `params.${checkString('params', name).slice(0, 40)}`;
-    if (reserved.has(name) || name.startsWith('client_assertion'))
-      throw invalidOption(option, 'no parameter that the protocol sets or that has an option of its own', text);
+    if (reserved.test(name)) throw invalidOption(option, 'no parameter that the protocol sets or that has an option of its own', text);
     if (typeof text !== 'string' || text === '') throw invalidOption(option, 'a string that is not empty', text);
-    params.push([name, text]);
   }
-  return Object.freeze(Object.fromEntries(params));
+  return params;
 }

@@ -39,24 +39,21 @@ const known = ['issuer', 'server', 'clientId', 'auth', 'fetch', 'preset', 'allow
 /** Checks the options that all grants share; `further` names the grant's own. */
 export function checkAuthorizationServer(where: string, options: AuthorizationServerOptions, further: readonly string[]): AuthorizationServer {
   checkOptions(where, options, [...known, ...further]);
-  const { auth = none() } = options;
+  const { issuer, server, auth = none(), fetch } = options;
   const clientId = checkString('clientId', options.clientId);
   const preset = checkPreset(options.preset);
   const insecureOrigins = checkInsecureOrigins(options.allowInsecureHttp);
-  checkFunction('fetch', options.fetch);
-  if (typeof auth !== 'object' || auth === null || typeof auth.authenticate !== 'function')
-    throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
+  checkFunction('fetch', fetch);
+  if (typeof auth?.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
   // Whatever a page holds, everyone who opens it holds (RFC 10017 §6.3.3).
   if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis)
     throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
-  if ((options.issuer === undefined) === (options.server === undefined))
-    throw invalidOption('issuer', 'either "issuer" or "server", and not both', options.issuer);
-  const shared = { clientId, auth, fetch: options.fetch, preset };
-  if (options.server !== undefined) {
-    const metadata = checkServerMetadata(options.server, insecureOrigins);
-    return { ...shared, issuer: metadata.issuer, metadata: () => Promise.resolve(metadata) };
+  if ((issuer === undefined) === (server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', issuer);
+  const shared = { clientId, auth, fetch, preset };
+  if (server === undefined) {
+    const trust = { issuer: checkIssuer('issuer', issuer, insecureOrigins), preset, insecureOrigins };
+    return { ...shared, issuer: trust.issuer, metadata: discoverMetadata({ ...trust, fetch }) };
   }
-  const { issuer } = options;
-  checkIssuer('issuer', issuer, insecureOrigins);
-  return { ...shared, issuer, metadata: discoverMetadata({ issuer, fetch: options.fetch, preset, insecureOrigins }) };
+  const metadata = checkServerMetadata(server, insecureOrigins);
+  return { ...shared, issuer: metadata.issuer, metadata: () => Promise.resolve(metadata) };
 }

@@ -4,7 +4,7 @@ import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { revokeTokens } from './revocation.js';
-import { canonicalParameters, mergeParameters, toSearchParams } from './token-parameters.js';
+import { canonicalParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
 
 /** The server, the client, and what its tokens are for unless a target says otherwise. */
@@ -24,7 +24,7 @@ export function clientCredentials(options: ClientCredentialsOptions): Grant {
     id: JSON.stringify(['client_credentials', server.issuer, server.clientId, ...canonicalParameters(defaults)]),
     renews: 'regrant',
     request: async (_current, context) => {
-      const parameters = mergeParameters(defaults, context.target);
+      const parameters = checkTokenParameters(context.target, defaults);
       const body = toSearchParams(parameters, parameters.scope);
       return send({ grantType: 'client_credentials', body, requested: parameters.scope, isRenewable: false, secrets: [] }, context);
     },

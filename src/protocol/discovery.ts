@@ -88,8 +88,9 @@ function readDocument(answer: Answer, discovery: Discovery, clock: Clock): Serve
   if (pickMembers(document, ['issuer'])['issuer'] !== issuer)
     throw fail('issuer_mismatch', 'names another issuer; the two must be equal to the last character');
   return readMetadata(document, issuer, (name, endpoint) => {
-    if (endpoint === undefined) throw fail('discovery_failed', `names no ${name}`);
+    if (typeof endpoint !== 'string') throw fail('discovery_failed', `names no ${name}`);
     const refusal = endpointRefusal(endpoint, discovery);
     if (refusal !== undefined) throw fail('endpoint_refused', `names a ${name} that ${refusal}`);
+    return endpoint;
   });
 }

@@ -15,11 +15,12 @@ export interface EndpointTrust {
 export function endpointRefusal(endpoint: string, { issuer, preset, insecureOrigins }: EndpointTrust): string | undefined {
   if (!isEndpointUrl(endpoint, insecureOrigins)) return 'is not an https URL without a fragment or user name';
   const { hostname, protocol, origin } = new URL(endpoint);
-  if (hostname === new URL(issuer).hostname || insecureOrigins.has(origin)) return undefined;
-  if (preset.endpointOrigins?.some((allowed) => new URL(allowed).origin === origin)) return undefined;
-  return protocol === 'https:' && !isPrivateHost(hostname)
-    ? undefined
-    : 'lies on another host than the issuer and is not public; "preset.endpointOrigins" can name it';
+  const isTrusted =
+    hostname === new URL(issuer).hostname ||
+    insecureOrigins.has(origin) ||
+    preset.endpointOrigins?.some((allowed) => new URL(allowed).origin === origin) ||
+    (protocol === 'https:' && !isPrivateHost(hostname));
+  return isTrusted ? undefined : 'lies on another host than the issuer and is not public; "preset.endpointOrigins" can name it';
 }
 
 const privateV4 = /^(0|10|127|169\.254|192\.168|192\.0\.0|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])|198\.1[89]|22[4-9]|2[34]\d|25[0-5])\./;

@@ -18,12 +18,10 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal;
   readonly maxBytes: number;
   readonly keepalive?: boolean | undefined;
-  /** Called at the moment the request goes out. */
-  readonly onSend?: (() => void) | undefined;
 }
 
 /** What a POST carries. */
-interface Post {
+export interface Post {
   readonly headers: Record<string, string>;
   readonly body: URLSearchParams;
 }
@@ -43,7 +41,6 @@ export async function exchange(options: ExchangeOptions, start: (send: Send) => 
     signal.throwIfAborted();
     origin = new URL(url).origin;
     const fetch = options.fetch ?? globalThis.fetch;
-    options.onSend?.();
     return fetch(url, {
       method: post ? 'POST' : 'GET',
       headers: { ...post?.headers, accept: 'application/json' },

@@ -5,7 +5,7 @@ import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { revokeTokens } from './revocation.js';
-import { canonicalParameters, mergeParameters, toSearchParams } from './token-parameters.js';
+import { canonicalParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
 
 /** The server, the client, the refresh token to begin with, and what its tokens are for unless a target says otherwise. */
@@ -31,7 +31,7 @@ export function refreshToken(options: RefreshTokenOptions): Grant {
     identity: () => digest(initial),
     request: async (current, context) => {
       const { target } = context;
-      const parameters = mergeParameters(defaults, target);
+      const parameters = checkTokenParameters(target, defaults);
       const isScopeSent = target.scope !== undefined || server.preset.scopeOnRefresh === 'required';
       const body = toSearchParams(parameters, isScopeSent ? parameters.scope : undefined);
       const token = current?.refreshToken ?? initial;

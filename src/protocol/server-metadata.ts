@@ -16,30 +16,25 @@ const secureUrl = 'an https URL without fragment, query or user name (http on lo
 /** The `server` option: metadata that is given instead of discovered. */
 export function checkServerMetadata(value: unknown, insecureOrigins: ReadonlySet<string>): ServerMetadata {
   if (typeof value !== 'object' || value === null) throw invalidOption('server', 'an object with the members of RFC 8414 (issuer, token_endpoint, …)', value);
-  const { issuer } = pickMembers(value, ['issuer']);
-  checkIssuer('server.issuer', issuer, insecureOrigins);
+  const issuer = checkIssuer('server.issuer', pickMembers(value, ['issuer'])['issuer'], insecureOrigins);
   return readMetadata(value, issuer, (name, endpoint) => {
     if (!isEndpointUrl(endpoint, insecureOrigins)) throw invalidOption(`server.${name}`, secureUrl.replace(', query', ''), endpoint);
+    return endpoint;
   });
 }
 
-/** What this package reads of a document, in an object without a prototype. `check` throws for an endpoint that is missing or unfit. */
-export function readMetadata(document: object, issuer: string, check: (name: string, endpoint: string | undefined) => void): ServerMetadata {
-  const members = pickMembers(document, ['token_endpoint', 'revocation_endpoint', 'token_endpoint_auth_methods_supported']);
-  const endpoint = (name: string): string | undefined => {
-    const value = members[name];
-    const url = typeof value === 'string' ? value : undefined;
-    if (value !== undefined || name === 'token_endpoint') check(name, url);
-    return url;
-  };
-  const methods = members['token_endpoint_auth_methods_supported'];
+/** What this package reads of a document. `check` gives an endpoint back, or throws where it is missing or unfit. */
+export function readMetadata(document: object, issuer: string, check: (name: string, endpoint: unknown) => string): ServerMetadata {
+  const { token_endpoint, revocation_endpoint, token_endpoint_auth_methods_supported: methods } = pickMembers(document, metadataMembers);
   return {
     issuer,
-    token_endpoint: endpoint('token_endpoint'),
-    revocation_endpoint: endpoint('revocation_endpoint'),
+    token_endpoint: check('token_endpoint', token_endpoint),
+    revocation_endpoint: revocation_endpoint === undefined ? undefined : check('revocation_endpoint', revocation_endpoint),
     token_endpoint_auth_methods_supported: Array.isArray(methods) ? methods.filter((method) => typeof method === 'string') : undefined,
   };
 }
+
+const metadataMembers = ['token_endpoint', 'revocation_endpoint', 'token_endpoint_auth_methods_supported'];
 
 /** Whether secrets may be posted to a URL: a secure origin, no fragment, no user name; a query is kept (RFC 6749 §3.2). */
 export function isEndpointUrl(value: unknown, insecureOrigins: ReadonlySet<string>): value is string {
@@ -49,6 +44,7 @@ export function isEndpointUrl(value: unknown, insecureOrigins: ReadonlySet<strin
 }
 
 /** An issuer identifier: a secure URL without query or fragment (RFC 8414 §2). */
-export function checkIssuer(option: string, value: unknown, insecureOrigins: ReadonlySet<string>): asserts value is string {
+export function checkIssuer(option: string, value: unknown, insecureOrigins: ReadonlySet<string>): string {
   if (!isEndpointUrl(value, insecureOrigins) || value.includes('?')) throw invalidOption(option, secureUrl, value);
+  return value;
 }

@@ -40,7 +40,7 @@ export function toTokenError(answer: Answer, members: ResponseMembers | undefine
   const asked = parseRetryAfter(headers.get('retry-after'), clock.now());
   const said = oauthError
     ? `"${oauthError}"${typeof description === 'string' ? `: ${excerpt(description, secrets, 200)}` : ''}`
-    : describeBody(answer, members, secrets);
+    : describeBody(answer, secrets);
   return new TokenError(codeOf(answer, members, word, context), `the ${phase} request to ${origin} was answered with ${status} ${said}`, {
     phase,
     status,
@@ -69,12 +69,11 @@ function codeOfWord(word: string, members: ResponseMembers | undefined, { preset
   return code === 'grant_revoked' ? refusedGrant : code;
 }
 
-// A body of a success is never shown: there may be a token in it.
-function describeBody({ status, headers, text }: Answer, members: ResponseMembers | undefined, secrets: readonly string[]): string {
-  const type = `(${excerpt(headers.get('content-type') ?? 'no content type', [], 64)})`;
-  if (text === undefined) return `${type} and a body over the size limit`;
-  if (status < 300) return `${type} ${members ? 'which is not a status of success here' : 'without a JSON object'}`;
-  return `${type}: ${excerpt(text, secrets, 200) || 'empty body'}`;
+// The body of a success is never shown: there may be a token in it.
+function describeBody({ status, headers, text }: Answer, secrets: readonly string[]): string {
+  const type = excerpt(headers.get('content-type') ?? 'no content type', [], 64);
+  if (text === undefined) return `(${type}): over the size limit`;
+  return `(${type}): ${status < 300 ? 'not the JSON object of a success' : excerpt(text, secrets, 200) || 'empty body'}`;
 }
 
 // The registered words are long runs of letters themselves, which an excerpt would take for tokens.

@@ -5,7 +5,7 @@ import { parseObject } from '../core/parse-object.js';
 import type { Preset } from '../core/preset.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AuthorizationServer } from './authorization-server.js';
-import { type Answer, exchange } from './exchange.js';
+import { type Answer, exchange, type Post } from './exchange.js';
 import { pickMembers, type ResponseMembers } from './response-members.js';
 import type { ServerMetadata } from './server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
@@ -38,17 +38,17 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     }
     const secrets = [...request.secrets];
     let sentAt = clock.now();
-    const onSend = () => {
-      sentAt = clock.now();
-    };
     const authenticate = async (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => {
       secrets.push(...(await server.auth.authenticate({ clientId, body, headers })));
     };
     const as = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint ?? '' };
-    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, onSend }, (send) =>
-      // Which URLs may be plain http was decided with the configuration, or by discovery.
+    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes }, (send) =>
       genericTokenEndpointRequest(as, { client_id: clientId }, authenticate, request.grantType, request.body, {
-        [customFetch]: send,
+        [customFetch]: (url: string, post: Post) => {
+          sentAt = clock.now();
+          return send(url, post);
+        },
+        // Which URLs may be plain http was decided with the configuration, or by discovery.
         [allowInsecureRequests]: true,
       }),
     );

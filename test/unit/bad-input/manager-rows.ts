@@ -90,7 +90,7 @@ export const target: readonly Spoilt[] = [
     ['https://api.test', canary],
   ].map((resource): Spoilt => [{ resource }, 'resource', uris]),
   ...['', `${canary}\r`, `${canary}\u009f`, canaryNumber, null, [canary]].map((audience): Spoilt => [{ audience }, 'audience', 'a string that is not empty']),
-  ...[null, canary, [canary], canaryNumber].map((params): Spoilt => [{ params }, 'params', 'an object of strings']),
+  ...[null, canary, [canary], canaryNumber].map((params): Spoilt => [{ params }, 'params', 'an options object']),
   ...['', canaryNumber, null, undefined, [canary], { a: canary }].map(
     (value): Spoilt => [{ params: { tenant: value } }, 'params.tenant', 'a string that is not empty'],
   ),

@@ -223,7 +223,7 @@ describe('what a failure shows', () => {
   it('shows nothing of a body that came with 200, which may hold a token [P26] [complaint 18]', async () => {
     const { message } = await refused(text(`{"access_token":"short-token",`, 200));
     expect(message).not.toContain('short');
-    expect(message).toContain('without a JSON object');
+    expect(message).toContain('not the JSON object of a success');
   });
 
   it('cuts and cleans error and error_description, and mentions error_uri nowhere [P27]', async () => {
