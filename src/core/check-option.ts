@@ -14,7 +14,7 @@ function describe(value: unknown): string {
 }
 
 /** Checks that the options themselves are an object and, where their names are `known`, carry no misspelt member. */
-export function checkOptions(where: string, options: unknown, known?: readonly string[]): void {
+export function checkOptions(where: string, options: unknown, known?: readonly string[]): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw invalidOption(where, 'an options object', options);
   const stranger = known && Object.keys(options).find((name) => !known.includes(name));
   if (stranger !== undefined)
@@ -66,12 +66,12 @@ export function checkPort(option: string, value: unknown, methods: readonly stri
 /** A list of strings from a space-separated string or a list; undefined when left out. */
 export function checkScope(option: string, value: unknown): readonly string[] | undefined {
   const list = typeof value === 'string' ? value.split(' ').filter(Boolean) : value;
-  return checkList(option, 'scope tokens (RFC 6749 §3.3), separated by spaces or in a list', isScopeToken, list, value);
+  return checkList(option, 'scope tokens in a string or a list', isScopeToken, list, value);
 }
 
 /** Resource indicators: absolute URIs without a fragment (RFC 8707 §2); undefined when left out. */
 export function checkResource(option: string, value: unknown): readonly string[] | undefined {
-  return checkList(option, 'absolute URIs without a fragment (RFC 8707 §2)', isResource, value, value);
+  return checkList(option, 'absolute URIs without a fragment', isResource, value, value);
 }
 
 function checkList(option: string, expected: string, fits: (value: unknown) => value is string, value: unknown, given: unknown): readonly string[] | undefined {

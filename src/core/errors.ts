@@ -112,8 +112,7 @@ export class TokenError extends Error implements TokenErrorDetails {
   }
 
   toJSON(): TokenErrorDetails & { name: string; kind: TokenErrorKind; code: TokenErrorCode; message: string } {
-    const { name, kind, code, phase, message, oauthError, status, retryAfterMs, attempts, fromCache } = this;
-    return { name, kind, code, phase, message, oauthError, status, retryAfterMs, attempts, fromCache };
+    return { ...this, message: this.message };
   }
 }
 

@@ -15,7 +15,7 @@ export function isOrigin(value: unknown): value is string {
 export function checkInsecureOrigins(value: unknown = []): ReadonlySet<string> {
   return new Set(
     [value].flat().map((entry) => {
-      if (!isOrigin(entry) || !/^http:/i.test(entry)) throw invalidOption('allowInsecureHttp', 'a list of http origins such as "http://tokens.internal:8080"', value);
+      if (!isOrigin(entry) || !/^http:/i.test(entry)) throw invalidOption('allowInsecureHttp', 'a list of http origins', value);
       return new URL(entry).origin;
     }),
   );

@@ -27,7 +27,7 @@ function checkParams(params: Readonly<Record<string, string>> = {}): Readonly<Re
   checkOptions('params', params);
   for (const [name, text] of Object.entries(params)) {
     const option = `params.${checkString('params', name).slice(0, 40)}`;
-    if (reserved.test(name)) throw invalidOption(option, 'no parameter that the protocol sets or that has an option of its own', text);
+    if (reserved.test(name)) throw invalidOption(option, 'no name that the protocol or an option sets', text);
     if (typeof text !== 'string' || text === '') throw invalidOption(option, 'a string that is not empty', text);
   }
   return params;

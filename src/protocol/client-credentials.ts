@@ -17,11 +17,11 @@ export interface ClientCredentialsOptions extends AuthorizationServerOptions, To
 export function clientCredentials(options: ClientCredentialsOptions): Grant {
   const server = checkAuthorizationServer('clientCredentials', options, ['scope', 'resource', 'audience', 'params']);
   if (server.auth.method === 'none')
-    throw invalidOption('auth', 'a way to authenticate: this grant is for confidential clients only (RFC 6749 §4.4)', undefined);
+    throw invalidOption('auth', 'a secret: this grant is for confidential clients only', undefined);
   const defaults = checkTokenParameters(options);
   const send = tokenRequester(server);
   return {
-    id: JSON.stringify(['client_credentials', server.issuer, server.clientId, ...canonicalParameters(defaults)]),
+    id: JSON.stringify(['client_credentials', server.issuer, server.clientId, canonicalParameters(defaults)]),
     renews: 'regrant',
     request: async (_current, context) => {
       const parameters = checkTokenParameters(context.target, defaults);

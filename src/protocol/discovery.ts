@@ -23,8 +23,8 @@ interface Discovery extends EndpointTrust {
 
 interface Cached {
   readonly metadata: ServerMetadata;
-  readonly at: number;
-  readonly atMonotonic: number;
+  readonly wall: number;
+  readonly mono: number;
 }
 
 /** Finds a server's metadata by its issuer: asked once for all who wait, kept for a day, used for a week when it cannot be had again. (`standards.md` A27) */
@@ -34,14 +34,14 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
   let quietUntil = 0;
 
   const ageMs = (clock: Clock): number =>
-    cached === undefined ? Number.POSITIVE_INFINITY : Math.max(clock.now() - cached.at, clock.monotonicMs() - cached.atMonotonic);
+    cached === undefined ? Infinity : Math.max(clock.now() - cached.wall, clock.monotonicMs() - cached.mono);
 
   // Has a time limit of its own: it must not end with the attempt that happened to start it.
   const fly = async (clock: Clock, flightMs: number): Promise<ServerMetadata> => {
     try {
       const timeout = () => new TokenError('timeout', `the discovery of ${discovery.issuer} took longer than ${flightMs} ms`, { phase: 'discovery' });
       const metadata = await withTimeLimit(clock, flightMs, (signal) => requestMetadata(discovery, clock, signal), timeout);
-      cached = { metadata, at: clock.now(), atMonotonic: clock.monotonicMs() };
+      cached = { metadata, wall: clock.now(), mono: clock.monotonicMs() };
       return metadata;
     } finally {
       flight = undefined;
@@ -61,7 +61,7 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
       report({
         type: 'warning',
         code: 'stale_metadata',
-        message: `metadata of ${discovery.issuer} could not be read again (${isTokenError(error) ? error.code : 'unknown'}); the document of ${Math.round(age / 3_600_000)} hours ago is used`,
+        message: `${discovery.issuer} gave no new metadata (${isTokenError(error) ? error.code : 'unknown'}); that of ${Math.round(age / 3_600_000)} hours ago is used`,
       });
       return usable.metadata;
     }
@@ -86,7 +86,7 @@ function readDocument(answer: Answer, discovery: Discovery, clock: Clock): Serve
   if (document === undefined) throw toTokenError(answer, undefined, { phase: 'discovery', preset, secrets: [], clock });
   const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
   if (pickMembers(document, ['issuer'])['issuer'] !== issuer)
-    throw fail('issuer_mismatch', 'names another issuer; the two must be equal to the last character');
+    throw fail('issuer_mismatch', 'names another issuer, if only by one character');
   return readMetadata(document, issuer, (name, endpoint) => {
     if (typeof endpoint !== 'string') throw fail('discovery_failed', `names no ${name}`);
     const refusal = endpointRefusal(endpoint, discovery);

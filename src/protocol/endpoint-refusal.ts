@@ -1,5 +1,5 @@
 import type { Preset } from '../core/preset.js';
-import { isEndpointUrl } from './server-metadata.js';
+import { isEndpointUrl, secureUrl } from './server-metadata.js';
 
 /** Who may say where endpoints are. */
 export interface EndpointTrust {
@@ -13,14 +13,14 @@ export interface EndpointTrust {
  * as it is; any other must be public and https, or be named by the configuration. (`standards.md` P2, S10)
  */
 export function endpointRefusal(endpoint: string, { issuer, preset, insecureOrigins }: EndpointTrust): string | undefined {
-  if (!isEndpointUrl(endpoint, insecureOrigins)) return 'is not an https URL without a fragment or user name';
+  if (!isEndpointUrl(endpoint, insecureOrigins)) return `is not ${secureUrl}`;
   const { hostname, protocol, origin } = new URL(endpoint);
   const isTrusted =
     hostname === new URL(issuer).hostname ||
     insecureOrigins.has(origin) ||
     preset.endpointOrigins?.some((allowed) => new URL(allowed).origin === origin) ||
     (protocol === 'https:' && !isPrivateHost(hostname));
-  return isTrusted ? undefined : 'lies on another host than the issuer and is not public; "preset.endpointOrigins" can name it';
+  return isTrusted ? undefined : 'is neither on the host of the issuer nor public; "preset.endpointOrigins" can name it';
 }
 
 const privateV4 = /^(0|10|127|169\.254|192\.168|192\.0\.0|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])|198\.1[89]|22[4-9]|2[34]\d|25[0-5])\./;

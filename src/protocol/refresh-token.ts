@@ -25,7 +25,7 @@ export function refreshToken(options: RefreshTokenOptions): Grant {
   const defaults = checkTokenParameters(options);
   const send = tokenRequester(server);
   return {
-    id: JSON.stringify(['refresh_token', server.issuer, server.clientId, ...canonicalParameters(defaults)]),
+    id: JSON.stringify(['refresh_token', server.issuer, server.clientId, canonicalParameters(defaults)]),
     renews: 'refreshToken',
     keepsRefreshToken: server.preset.rotation === 'none',
     identity: () => digest(initial),

@@ -1,4 +1,4 @@
-import { invalidOption, isUri } from '../core/check-option.js';
+import { checkOptions, invalidOption, isUri } from '../core/check-option.js';
 import { isSecureUrl } from '../core/secure-url.js';
 import { pickMembers } from './response-members.js';
 
@@ -11,14 +11,15 @@ export interface ServerMetadata {
   readonly [member: string]: unknown;
 }
 
-const secureUrl = 'an https URL without fragment, query or user name (http on loopback, or on an origin of allowInsecureHttp)';
+/** What is expected where a URL is refused. */
+export const secureUrl = 'an https URL without fragment or user name (http on loopback or in allowInsecureHttp)';
 
 /** The `server` option: metadata that is given instead of discovered. */
 export function checkServerMetadata(value: unknown, insecureOrigins: ReadonlySet<string>): ServerMetadata {
-  if (typeof value !== 'object' || value === null) throw invalidOption('server', 'an object with the members of RFC 8414 (issuer, token_endpoint, …)', value);
+  checkOptions('server', value);
   const issuer = checkIssuer('server.issuer', pickMembers(value, ['issuer'])['issuer'], insecureOrigins);
   return readMetadata(value, issuer, (name, endpoint) => {
-    if (!isEndpointUrl(endpoint, insecureOrigins)) throw invalidOption(`server.${name}`, secureUrl.replace(', query', ''), endpoint);
+    if (!isEndpointUrl(endpoint, insecureOrigins)) throw invalidOption(`server.${name}`, secureUrl, endpoint);
     return endpoint;
   });
 }
@@ -45,6 +46,6 @@ export function isEndpointUrl(value: unknown, insecureOrigins: ReadonlySet<strin
 
 /** An issuer identifier: a secure URL without query or fragment (RFC 8414 §2). */
 export function checkIssuer(option: string, value: unknown, insecureOrigins: ReadonlySet<string>): string {
-  if (!isEndpointUrl(value, insecureOrigins) || value.includes('?')) throw invalidOption(option, secureUrl, value);
+  if (!isEndpointUrl(value, insecureOrigins) || value.includes('?')) throw invalidOption(option, `${secureUrl} or query`, value);
   return value;
 }

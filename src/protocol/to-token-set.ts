@@ -65,7 +65,7 @@ export function checkLifetime(lifetimeMs: number): number | undefined {
 function readAccessToken(value: unknown): string {
   // Anything else would not survive as a header value, or would end it.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
-    throw unacceptable('no access_token, or one with forbidden characters (RFC 6749 App. A.12)');
+    throw unacceptable('no access_token, or one with forbidden characters');
   if (value.length > largestToken) throw unacceptable('an access_token over 64 KiB');
   return value;
 }

@@ -10,6 +10,9 @@ export function toSearchParams({ params, audience, resource }: TokenParameters, 
 }
 
 /** One spelling for parameters that mean the same, for a grant's id. */
-export function canonicalParameters({ scope, resource, audience, params }: TokenParameters): readonly unknown[] {
-  return [[...new Set(scope)].sort(), [...new Set(resource)].sort(), audience ?? null, Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))];
+export function canonicalParameters(parameters: TokenParameters): string {
+  const { scope, resource } = parameters;
+  const body = toSearchParams({ ...parameters, resource: resource?.toSorted() }, scope && [...new Set(scope)].sort());
+  body.sort();
+  return body.toString();
 }

@@ -78,7 +78,7 @@ function readMembers(answer: Answer, preset: Preset): ResponseMembers | undefine
   if (isForm) return members?.['access_token'] === undefined && members?.['error'] === undefined ? undefined : members;
   // An error is worth reading whatever it calls itself; a token is taken only from what says that it is JSON.
   if (!isJson && status < 300 && members && members['error'] === undefined) {
-    throw new TokenError('unacceptable_response', `${answer.origin} answered the token request with JSON of another content type than JSON`, {
+    throw new TokenError('unacceptable_response', `the token response of ${answer.origin} is JSON of another content type`, {
       phase: 'token',
       status,
     });

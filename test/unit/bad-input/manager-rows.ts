@@ -51,9 +51,9 @@ const grants: readonly Spoilt[] = [
   [{ grant: { ...given, revoke: {} } }, 'grant.revoke', 'a function'],
 ];
 
-const scope = 'scope tokens (RFC 6749 §3.3)';
-const uris = 'absolute URIs without a fragment (RFC 8707 §2)';
-const protocolOwn = 'no parameter that the protocol sets';
+const scope = 'scope tokens in a string or a list';
+const uris = 'absolute URIs without a fragment';
+const protocolOwn = 'no name that the protocol or an option sets';
 
 // By the name in P32, with one of each family that it names by a wildcard.
 const reserved = [
