@@ -36,15 +36,11 @@ export function createAccessToken(tokens: Pick<TokenSet, 'accessToken' | 'tokenT
 // Private fields with prototype getters: nothing that walks an object's properties meets the value.
 class HeldAccessToken implements AccessToken {
   readonly #value: string;
-  readonly #type: TokenType;
-  readonly #expiresAt: number | undefined;
-  readonly #scope: readonly string[];
+  readonly #facts: Pick<AccessToken, 'type' | 'expiresAt' | 'scope'>;
 
-  constructor(tokens: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>) {
-    this.#value = tokens.accessToken;
-    this.#type = tokens.tokenType;
-    this.#expiresAt = tokens.lifetimeMs === undefined ? undefined : tokens.sentAt + tokens.lifetimeMs;
-    this.#scope = tokens.scope;
+  constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>) {
+    this.#value = accessToken;
+    this.#facts = { type: tokenType, expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs, scope };
     Object.freeze(this);
   }
 
@@ -53,15 +49,15 @@ class HeldAccessToken implements AccessToken {
   }
 
   get type(): TokenType {
-    return this.#type;
+    return this.#facts.type;
   }
 
   get expiresAt(): number | undefined {
-    return this.#expiresAt;
+    return this.#facts.expiresAt;
   }
 
   get scope(): readonly string[] {
-    return this.#scope;
+    return this.#facts.scope;
   }
 
   claims(): JWTPayload | undefined {
@@ -69,19 +65,19 @@ class HeldAccessToken implements AccessToken {
   }
 
   headers(_request: TokenRequestLine): Promise<Headers> {
-    return Promise.resolve(new Headers({ authorization: `${this.#type} ${this.#value}` }));
+    return Promise.resolve(new Headers({ authorization: `${this.type} ${this.#value}` }));
   }
 
   toString(): string {
-    return `[AccessToken ${this.#type}]`;
+    return `[AccessToken ${this.type}]`;
   }
 
-  toJSON(): { type: TokenType; expiresAt: number | undefined; scope: readonly string[] } {
-    return { type: this.#type, expiresAt: this.#expiresAt, scope: this.#scope };
+  toJSON(): Pick<AccessToken, 'type' | 'expiresAt' | 'scope'> {
+    return { ...this.#facts };
   }
 
   // What Node prints.
   [Symbol.for('nodejs.util.inspect.custom')](): unknown {
-    return { AccessToken: '[redacted]', ...this.toJSON() };
+    return { AccessToken: '[redacted]', ...this.#facts };
   }
 }

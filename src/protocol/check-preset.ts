@@ -1,4 +1,4 @@
-import { checkOptions, invalidOption } from '../core/check-option.js';
+import { checkCount, checkOptions, invalidOption } from '../core/check-option.js';
 import type { Preset } from '../core/preset.js';
 import { isOrigin } from '../core/secure-url.js';
 
@@ -29,7 +29,7 @@ const presetShape = object({
   tokenTypeDefault: tokenType,
   tokenTypeMap: object(undefined, tokenType),
   expiresIn: object({
-    unknownLifetimeMs: check('a whole number, 1 or more', (value) => Number.isInteger(value) && Number(value) > 0),
+    unknownLifetimeMs: (option, value) => void checkCount(option, value, 1),
     zeroMeans: word('expired', 'unknown'),
   }),
   expHint: word(true, false),

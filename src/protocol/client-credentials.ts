@@ -16,8 +16,7 @@ export interface ClientCredentialsOptions extends AuthorizationServerOptions, To
  */
 export function clientCredentials(options: ClientCredentialsOptions): Grant {
   const server = checkAuthorizationServer('clientCredentials', options, ['scope', 'resource', 'audience', 'params']);
-  if (server.auth.method === 'none')
-    throw invalidOption('auth', 'a secret: this grant is for confidential clients only', undefined);
+  if (server.auth.method === 'none') throw invalidOption('auth', 'a secret: this grant is for confidential clients only', undefined);
   const defaults = checkTokenParameters(options);
   const send = tokenRequester(server);
   return {

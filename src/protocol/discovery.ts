@@ -15,7 +15,6 @@ const staleRecheckMs = 300_000;
 const limitMs = 10_000;
 // With a stale document at hand nobody should wait long, and the attempt has to fit in its own limit.
 const staleLimitMs = 3000;
-const maxBytes = 1024 * 1024;
 
 interface Discovery extends EndpointTrust {
   readonly fetch: typeof fetch | undefined;
@@ -33,8 +32,7 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
   let flight: Promise<ServerMetadata> | undefined;
   let quietUntil = 0;
 
-  const ageMs = (clock: Clock): number =>
-    cached === undefined ? Infinity : Math.max(clock.now() - cached.wall, clock.monotonicMs() - cached.mono);
+  const ageMs = (clock: Clock): number => (cached === undefined ? Infinity : Math.max(clock.now() - cached.wall, clock.monotonicMs() - cached.mono));
 
   // Has a time limit of its own: it must not end with the attempt that happened to start it.
   const fly = async (clock: Clock, flightMs: number): Promise<ServerMetadata> => {
@@ -73,8 +71,7 @@ async function requestMetadata(discovery: Discovery, clock: Clock, signal: Abort
   const path = pathname.replace(/\/$/, '');
   // RFC 8414 §3 puts it before the issuer's path, OpenID Connect Discovery §4 behind.
   const places = [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`];
-  const ask = (place: string | undefined) =>
-    exchange({ phase: 'discovery', fetch: discovery.fetch, signal, maxBytes }, (send) => send(`${origin}${place}`));
+  const ask = (place: string | undefined) => exchange({ phase: 'discovery', fetch: discovery.fetch, signal }, (send) => send(`${origin}${place}`));
   if (discovery.preset.discovery === 'oidc') places.reverse();
   const answer = await ask(places[0]);
   return readDocument(answer.status === 404 ? await ask(places[1]) : answer, discovery, clock);
@@ -85,8 +82,7 @@ function readDocument(answer: Answer, discovery: Discovery, clock: Clock): Serve
   const document = answer.status === 200 ? parseObject(answer.text) : undefined;
   if (document === undefined) throw toTokenError(answer, undefined, { phase: 'discovery', preset, secrets: [], clock });
   const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
-  if (pickMembers(document, ['issuer'])['issuer'] !== issuer)
-    throw fail('issuer_mismatch', 'names another issuer, if only by one character');
+  if (pickMembers(document, ['issuer'])['issuer'] !== issuer) throw fail('issuer_mismatch', 'names another issuer, if only by one character');
   return readMetadata(document, issuer, (name, endpoint) => {
     if (typeof endpoint !== 'string') throw fail('discovery_failed', `names no ${name}`);
     const refusal = endpointRefusal(endpoint, discovery);

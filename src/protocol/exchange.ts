@@ -1,5 +1,8 @@
-import { TokenError, type TokenErrorPhase } from '../core/errors.js';
+import { TokenError } from '../core/errors.js';
 import { abortable } from '../core/waiting.js';
+
+const maxAnswerBytes = 256 * 1024;
+const maxDocumentBytes = 1024 * 1024;
 
 /** An answer of the authorization server, read to its end. */
 export interface Answer {
@@ -10,14 +13,12 @@ export interface Answer {
   readonly text: string | undefined;
 }
 
-/** The limits and the way of one request. */
+/** The way of one request. */
 export interface ExchangeOptions {
-  readonly phase: TokenErrorPhase;
+  readonly phase: 'discovery' | 'token' | 'revocation';
   /** The user's fetch; undefined: the global one at the time of the request. */
   readonly fetch: typeof fetch | undefined;
   readonly signal: AbortSignal;
-  readonly maxBytes: number;
-  readonly keepalive?: boolean | undefined;
 }
 
 /** What a POST carries. */
@@ -35,7 +36,7 @@ export type Send = (url: string, post?: Post) => Promise<Response>;
  * @throws {TokenError} `network_error`, `redirect_refused`; the signal's own reason when it aborts.
  */
 export async function exchange(options: ExchangeOptions, start: (send: Send) => Promise<Response>): Promise<Answer> {
-  const { phase, signal, maxBytes, keepalive = false } = options;
+  const { phase, signal } = options;
   let origin = '';
   const send: Send = (url, post) => {
     signal.throwIfAborted();
@@ -51,7 +52,8 @@ export async function exchange(options: ExchangeOptions, start: (send: Send) => 
       credentials: 'omit',
       referrerPolicy: 'no-referrer',
       mode: 'cors',
-      keepalive,
+      // A revocation survives the page that asks for it.
+      keepalive: phase === 'revocation',
     });
   };
   try {
@@ -61,7 +63,7 @@ export async function exchange(options: ExchangeOptions, start: (send: Send) => 
       response.body?.cancel().catch(() => undefined);
       throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, { phase, status });
     }
-    return { origin, status, headers, text: await readText(response, maxBytes, signal) };
+    return { origin, status, headers, text: await readText(response, phase === 'discovery' ? maxDocumentBytes : maxAnswerBytes, signal) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     // Without an origin nothing was sent: then it is no failure of the network.
@@ -96,9 +98,7 @@ async function readText(response: Response, maxBytes: number, signal: AbortSigna
 
 // Only a system's own code such as ECONNREFUSED: messages of foreign errors may quote the request.
 function errorCode(error: unknown): string {
-  for (const source of [error, error instanceof Error ? error.cause : undefined]) {
-    const code: unknown = Reflect.get(Object(source), 'code');
-    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,39}$/.test(code)) return ` (${code})`;
-  }
-  return '';
+  const source = error instanceof Error && error.cause ? error.cause : error;
+  const code: unknown = Reflect.get(Object(source), 'code');
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{2,39}$/.test(code) ? ` (${code})` : '';
 }

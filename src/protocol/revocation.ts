@@ -4,7 +4,6 @@ import type { TokenSet } from '../core/token-set.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { exchange } from './exchange.js';
 import { pickMembers } from './response-members.js';
-import { maxAnswerBytes } from './token-request.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
 
 const longestWaitMs = 5000;
@@ -33,7 +32,7 @@ async function revoke(
 ): Promise<void> {
   const { clock, signal } = context;
   const secrets = [parameters.token];
-  const answer = await exchange({ phase: 'revocation', fetch: server.fetch, signal, maxBytes: maxAnswerBytes, keepalive: true }, async (send) => {
+  const answer = await exchange({ phase: 'revocation', fetch: server.fetch, signal }, async (send) => {
     const body = new URLSearchParams(parameters);
     const headers = new Headers({ 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' });
     secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));

@@ -1,17 +1,17 @@
 import type { Clock } from '../core/clock.js';
-import { TokenError, type TokenErrorCode, type TokenErrorPhase } from '../core/errors.js';
+import { TokenError, type TokenErrorCode } from '../core/errors.js';
 import type { Preset } from '../core/preset.js';
-import type { Answer } from './exchange.js';
+import type { Answer, ExchangeOptions } from './exchange.js';
 import { excerpt } from './excerpt.js';
 import type { ResponseMembers } from './response-members.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** What the reading of a failure depends on beside the answer itself. */
 export interface FailureContext {
-  readonly phase: TokenErrorPhase;
+  readonly phase: ExchangeOptions['phase'];
   readonly preset: Preset;
   /** A refused refresh token ends a session; a refused grant of another kind is a wrong setting. */
-  readonly refusedGrant?: 'grant_revoked' | 'grant_rejected';
+  readonly isRenewable?: boolean;
   /** What was sent and must not be shown. */
   readonly secrets: readonly string[];
   readonly clock: Clock;
@@ -60,13 +60,13 @@ function codeOf({ status, text }: Answer, members: ResponseMembers | undefined, 
   return context.phase === 'discovery' ? 'discovery_failed' : 'unexpected_status';
 }
 
-function codeOfWord(word: string, members: ResponseMembers | undefined, { preset, refusedGrant = 'grant_rejected' }: FailureContext): TokenErrorCode | undefined {
+function codeOfWord(word: string, members: ResponseMembers | undefined, { preset, isRenewable }: FailureContext): TokenErrorCode | undefined {
   const { suberror, error_codes: numbers } = members ?? {};
   const codeMap = new Map(Object.entries(preset.codeMap ?? {}));
   // The narrower a provider's own code, the more it says.
   const key = [`${word}+${suberror}`, ...(Array.isArray(numbers) ? numbers.map(String) : []), word].find((name) => codeMap.has(name));
   const code = key === undefined ? words.find(([, names]) => names.test(word))?.[0] : codeMap.get(key);
-  return code === 'grant_revoked' ? refusedGrant : code;
+  return code === 'grant_revoked' && !isRenewable ? 'grant_rejected' : code;
 }
 
 // The body of a success is never shown: there may be a token in it.

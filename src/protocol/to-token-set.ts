@@ -64,8 +64,7 @@ export function checkLifetime(lifetimeMs: number): number | undefined {
 
 function readAccessToken(value: unknown): string {
   // Anything else would not survive as a header value, or would end it.
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value))
-    throw unacceptable('no access_token, or one with forbidden characters');
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw unacceptable('no access_token, or one with forbidden characters');
   if (value.length > largestToken) throw unacceptable('an access_token over 64 KiB');
   return value;
 }

@@ -11,9 +11,6 @@ import type { ServerMetadata } from './server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
 import { parseExpiresIn, tokenMembers, toTokenSet } from './to-token-set.js';
 
-/** The size limit of a token or revocation answer. */
-export const maxAnswerBytes: number = 256 * 1024;
-
 /** One token request, of any grant type. */
 export interface TokenRequest {
   readonly grantType: string;
@@ -42,7 +39,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
       secrets.push(...(await server.auth.authenticate({ clientId, body, headers })));
     };
     const as = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint ?? '' };
-    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal, maxBytes: maxAnswerBytes }, (send) =>
+    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal }, (send) =>
       genericTokenEndpointRequest(as, { client_id: clientId }, authenticate, request.grantType, request.body, {
         [customFetch]: (url: string, post: Post) => {
           sentAt = clock.now();
@@ -55,8 +52,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const members = readMembers(answer, preset);
     const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
     if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
-      const refusedGrant = request.isRenewable ? 'grant_revoked' : 'grant_rejected';
-      throw toTokenError(answer, members, { phase: 'token', preset, refusedGrant, secrets, clock });
+      throw toTokenError(answer, members, { phase: 'token', preset, isRenewable: request.isRenewable, secrets, clock });
     }
     return toTokenSet(members, parseExpiresIn(members['expires_in']), {
       preset,
@@ -93,6 +89,6 @@ function warnOfMethod(method: string, metadata: ServerMetadata, { report }: Gran
   report({
     type: 'warning',
     code: 'auth_method_not_listed',
-    message: `the server lists ${shown.join(', ') || 'no method'} for client authentication, but ${method} is configured`,
+    message: `the server lists ${shown.join(', ') || 'nothing'} for client authentication, not ${method}`,
   });
 }
