@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { whenAborted } from './waiting.js';
 
 // Node and browsers fire a longer timer after 1 ms.
 const longestTimerMs = 2_147_483_647;
@@ -17,16 +18,14 @@ export const systemClock: Clock = {
 
 function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const onAbort = () => {
-      clearTimeout(id);
-      reject(signal?.reason);
-    };
     const id = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
+      undo();
       resolve();
     }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const undo = whenAborted(signal, () => {
+      clearTimeout(id);
+      reject(signal?.reason);
+    });
     if (idle) unref(id);
   });
 }

@@ -1,13 +1,18 @@
 import type { Clock } from './clock.js';
 
+/** Calls back when the signal aborts, at once if it has; returns the undo. */
+export function whenAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal?.aborted) callback();
+  else signal?.addEventListener('abort', callback, { once: true });
+  return () => signal?.removeEventListener('abort', callback);
+}
+
 /** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const undo = whenAborted(signal, () => reject(signal.reason));
+    promise.then(resolve, reject).finally(undo);
   });
 }
 
@@ -22,11 +27,10 @@ export async function withTimeLimit<T>(
   reason: () => unknown,
   outer?: AbortSignal,
 ): Promise<T> {
+  outer?.throwIfAborted();
   const limit = new AbortController();
   const done = new AbortController();
-  const onOuter = () => limit.abort(outer?.reason);
-  if (outer?.aborted) throw outer.reason;
-  outer?.addEventListener('abort', onOuter, { once: true });
+  const undo = whenAborted(outer, () => limit.abort(outer?.reason));
   clock.sleep(limitMs, done.signal).then(
     () => limit.abort(reason()),
     (error: unknown) => done.signal.aborted || limit.abort(error),
@@ -38,6 +42,6 @@ export async function withTimeLimit<T>(
     return await abortable(running, limit.signal);
   } finally {
     done.abort();
-    outer?.removeEventListener('abort', onOuter);
+    undo();
   }
 }
