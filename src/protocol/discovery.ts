@@ -71,7 +71,7 @@ async function requestMetadata(discovery: Discovery, clock: Clock, signal: Abort
   const path = pathname.replace(/\/$/, '');
   // RFC 8414 §3 puts it before the issuer's path, OpenID Connect Discovery §4 behind.
   const places = [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`];
-  const ask = (place: string | undefined) => exchange({ phase: 'discovery', fetch: discovery.fetch, signal }, (send) => send(`${origin}${place}`));
+  const ask = (place: string | undefined) => exchange('discovery', discovery.fetch, signal, (send) => send(`${origin}${place}`));
   if (discovery.preset.discovery === 'oidc') places.reverse();
   const answer = await ask(places[0]);
   return readDocument(answer.status === 404 ? await ask(places[1]) : answer, discovery, clock);
@@ -80,7 +80,7 @@ async function requestMetadata(discovery: Discovery, clock: Clock, signal: Abort
 function readDocument(answer: Answer, discovery: Discovery, clock: Clock): ServerMetadata {
   const { issuer, preset } = discovery;
   const document = answer.status === 200 ? parseObject(answer.text) : undefined;
-  if (document === undefined) throw toTokenError(answer, undefined, { phase: 'discovery', preset, secrets: [], clock });
+  if (document === undefined) throw toTokenError(answer, undefined, { preset, secrets: [], clock });
   const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
   if (pickMembers(document, ['issuer'])['issuer'] !== issuer) throw fail('issuer_mismatch', 'names another issuer, if only by one character');
   return readMetadata(document, issuer, (name, endpoint) => {

@@ -4,21 +4,17 @@ import { abortable } from '../core/waiting.js';
 const maxAnswerBytes = 256 * 1024;
 const maxDocumentBytes = 1024 * 1024;
 
+/** What a request is made for. It decides how large an answer may be. */
+export type ExchangePhase = 'discovery' | 'token' | 'revocation';
+
 /** An answer of the authorization server, read to its end. */
 export interface Answer {
+  readonly phase: ExchangePhase;
   readonly origin: string;
   readonly status: number;
   readonly headers: Headers;
   /** Undefined when the body was larger than the cap. */
   readonly text: string | undefined;
-}
-
-/** The way of one request. */
-export interface ExchangeOptions {
-  readonly phase: 'discovery' | 'token' | 'revocation';
-  /** The user's fetch; undefined: the global one at the time of the request. */
-  readonly fetch: typeof fetch | undefined;
-  readonly signal: AbortSignal;
 }
 
 /** What a POST carries. */
@@ -32,16 +28,21 @@ export type Send = (url: string, post?: Post) => Promise<Response>;
 
 /**
  * The one place where requests to the authorization server leave: fixed options, no redirects, a bounded body, and
- * failures that name a cause but carry nothing foreign. `start` makes the request and gives it to `send`. (`standards.md` P22, P23, P28)
+ * failures that name a cause but carry nothing foreign. `start` makes the request and gives it to `send`. `userFetch` left
+ * out: the global one at the time of the request. (`standards.md` P22, P23, P28)
  * @throws {TokenError} `network_error`, `redirect_refused`; the signal's own reason when it aborts.
  */
-export async function exchange(options: ExchangeOptions, start: (send: Send) => Promise<Response>): Promise<Answer> {
-  const { phase, signal } = options;
+export async function exchange(
+  phase: ExchangePhase,
+  userFetch: typeof fetch | undefined,
+  signal: AbortSignal,
+  start: (send: Send) => Promise<Response>,
+): Promise<Answer> {
   let origin = '';
   const send: Send = (url, post) => {
     signal.throwIfAborted();
     origin = new URL(url).origin;
-    const fetch = options.fetch ?? globalThis.fetch;
+    const fetch = userFetch ?? globalThis.fetch;
     return fetch(url, {
       method: post ? 'POST' : 'GET',
       headers: { ...post?.headers, accept: 'application/json' },
@@ -63,7 +64,7 @@ export async function exchange(options: ExchangeOptions, start: (send: Send) => 
       response.body?.cancel().catch(() => undefined);
       throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, { phase, status });
     }
-    return { origin, status, headers, text: await readText(response, phase === 'discovery' ? maxDocumentBytes : maxAnswerBytes, signal) };
+    return { phase, origin, status, headers, text: await readText(response, phase === 'discovery' ? maxDocumentBytes : maxAnswerBytes, signal) };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     // Without an origin nothing was sent: then it is no failure of the network.

@@ -32,7 +32,7 @@ async function revoke(
 ): Promise<void> {
   const { clock, signal } = context;
   const secrets = [parameters.token];
-  const answer = await exchange({ phase: 'revocation', fetch: server.fetch, signal }, async (send) => {
+  const answer = await exchange('revocation', server.fetch, signal, async (send) => {
     const body = new URLSearchParams(parameters);
     const headers = new Headers({ 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' });
     secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));
@@ -41,7 +41,7 @@ async function revoke(
   if (answer.status >= 200 && answer.status < 300) return;
   const members = pickMembers(parseObject(answer.text), errorMembers);
   if (members?.['error'] === 'unsupported_token_type') return;
-  const failure = toTokenError(answer, members, { phase: 'revocation', preset: server.preset, secrets, clock });
+  const failure = toTokenError(answer, members, { preset: server.preset, secrets, clock });
   const { status, retryAfterMs = Infinity } = failure;
   if (isLastTry || status !== 503 || retryAfterMs > longestWaitMs) throw failure;
   await clock.sleep(retryAfterMs, signal);

@@ -1,14 +1,13 @@
 import type { Clock } from '../core/clock.js';
 import { TokenError, type TokenErrorCode } from '../core/errors.js';
 import type { Preset } from '../core/preset.js';
-import type { Answer, ExchangeOptions } from './exchange.js';
+import type { Answer } from './exchange.js';
 import { excerpt } from './excerpt.js';
 import type { ResponseMembers } from './response-members.js';
 import { parseRetryAfter } from './retry-after.js';
 
 /** What the reading of a failure depends on beside the answer itself. */
 export interface FailureContext {
-  readonly phase: ExchangeOptions['phase'];
   readonly preset: Preset;
   /** A refused refresh token ends a session; a refused grant of another kind is a wrong setting. */
   readonly isRenewable?: boolean;
@@ -32,8 +31,8 @@ export const errorMembers: readonly string[] = ['error', 'error_description', 's
 
 /** An answer that is no success, as a failure: the taxonomy of `standards.md` R10. `members`: undefined without a JSON object. */
 export function toTokenError(answer: Answer, members: ResponseMembers | undefined, context: FailureContext): TokenError {
-  const { origin, status, headers } = answer;
-  const { phase, secrets, clock } = context;
+  const { phase, origin, status, headers } = answer;
+  const { secrets, clock } = context;
   const { error, error_description: description } = members ?? {};
   const word = typeof error === 'string' && error !== '' ? error : undefined;
   const oauthError = word && showWord(word, secrets);
@@ -49,7 +48,7 @@ export function toTokenError(answer: Answer, members: ResponseMembers | undefine
   });
 }
 
-function codeOf({ status, text }: Answer, members: ResponseMembers | undefined, word: string | undefined, context: FailureContext): TokenErrorCode {
+function codeOf({ phase, status, text }: Answer, members: ResponseMembers | undefined, word: string | undefined, context: FailureContext): TokenErrorCode {
   if (status === 429) return 'rate_limited';
   if (status === 503) return 'server_error';
   const known = word && codeOfWord(word, members, context);
@@ -57,7 +56,7 @@ function codeOf({ status, text }: Answer, members: ResponseMembers | undefined, 
   if (status === 408 || status === 425 || status >= 500) return 'server_error';
   if (word) return 'unknown_error';
   if (text === undefined || (members === undefined && (status < 300 || status === 403))) return 'invalid_response';
-  return context.phase === 'discovery' ? 'discovery_failed' : 'unexpected_status';
+  return phase === 'discovery' ? 'discovery_failed' : 'unexpected_status';
 }
 
 function codeOfWord(word: string, members: ResponseMembers | undefined, { preset, isRenewable }: FailureContext): TokenErrorCode | undefined {

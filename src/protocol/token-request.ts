@@ -39,7 +39,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
       secrets.push(...(await server.auth.authenticate({ clientId, body, headers })));
     };
     const as = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint ?? '' };
-    const answer = await exchange({ phase: 'token', fetch: server.fetch, signal }, (send) =>
+    const answer = await exchange('token', server.fetch, signal, (send) =>
       genericTokenEndpointRequest(as, { client_id: clientId }, authenticate, request.grantType, request.body, {
         [customFetch]: (url: string, post: Post) => {
           sentAt = clock.now();
@@ -52,7 +52,7 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const members = readMembers(answer, preset);
     const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
     if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
-      throw toTokenError(answer, members, { phase: 'token', preset, isRenewable: request.isRenewable, secrets, clock });
+      throw toTokenError(answer, members, { preset, isRenewable: request.isRenewable, secrets, clock });
     }
     return toTokenSet(members, parseExpiresIn(members['expires_in']), {
       preset,
