@@ -94,8 +94,9 @@ export class TokenError extends Error implements TokenErrorDetails {
   readonly attempts: number | undefined;
   readonly fromCache: boolean;
 
-  constructor(code: TokenErrorCode, message: string, { phase, oauthError, status, retryAfterMs, attempts, fromCache = false }: TokenErrorDetails) {
+  constructor(code: TokenErrorCode, message: string, details: TokenErrorDetails) {
     super(message);
+    const { phase, oauthError, status, retryAfterMs, attempts, fromCache = false } = details;
     this.code = code;
     this.kind = kinds.find(([, codes]) => codes.includes(code))?.[0] ?? 'configuration';
     this.phase = phase;
