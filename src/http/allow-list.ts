@@ -36,5 +36,5 @@ function parseEntry(entry: unknown, insecureOrigins: ReadonlySet<string>): URL {
 
 // An encoded slash may mean a slash to the server: a prefix must not be left through one.
 function isBelow(pathname: string, prefix: string): boolean {
-  return prefix === '/' || (`${pathname}/`.startsWith(prefix) && !/(?:\/|%2f|%5c)(?:\.|%2e){2}(?:[/;]|%2f|%5c|$)/i.test(pathname));
+  return prefix === '/' || (`${pathname}/`.startsWith(prefix) && !/(?:\/|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){2}(?:[/;%]|$)/i.test(pathname));
 }

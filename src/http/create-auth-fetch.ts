@@ -74,7 +74,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   }
 
   // Whether a response calls for another token, and the resource may have one.
-  async function isRefused(response: Response, token: AccessToken, resource: AllowedResource): Promise<boolean> {
+  async function isRefused(response: Response, token: AccessToken, resource: AllowedResource, signal?: AbortSignal): Promise<boolean> {
     const { origin } = resource;
     // Where fetch followed redirects by itself, the header may have been lost, or never have been due.
     if (response.url && allowed(parseUrl(response.url))?.origin !== origin) return false;
@@ -87,9 +87,12 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     if (refusal !== 'token_refused') return false;
     if (isTokenRejected) {
       const copy = response.clone();
-      const confirmed = await new Promise((resolve) => resolve(isTokenRejected(copy))).catch(() => true);
-      discard(copy);
-      if (!confirmed) return false;
+      const confirmed = new Promise((resolve) => resolve(isTokenRejected(copy))).catch(() => true);
+      try {
+        if (!(await abortable(confirmed, signal))) return false;
+      } finally {
+        discard(copy);
+      }
     }
     return resource.refused(token.value);
   }
@@ -123,7 +126,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     else if (redirect === 'follow' && (resource.path !== '/' || token.type !== 'Bearer' || allowOutside === 'refuse')) redirect = 'error';
     let method = rest.method ?? request?.method ?? 'GET';
     let mayRetry = retryOn401 !== false;
-    let body = keepBody(rest.body, request, mayRetry && replayBody);
+    let body = keepBody(rest.body, request, (mayRetry || byHand) && replayBody);
     // What was compared is what is sent.
     let target = request ?? url.href;
     let sent: RequestInit = { ...rest, redirect, headers };
@@ -133,7 +136,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     // Makes ready for a second send with another token, if the first one was refused.
     async function retries(response: Response): Promise<boolean> {
       const { origin } = url;
-      if (!resource || !(await isRefused(response, token, resource)) || !mayRetry) return false;
+      if (!resource || !(await isRefused(response, token, resource, signal)) || !mayRetry) return false;
       mayRetry = false;
       // Behind a redirect that fetch followed, a second send would repeat what was accepted before it.
       const again = !response.redirected || /^(?:GET|HEAD)$/i.test(method) ? body() : undefined;
@@ -176,10 +179,10 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     for (;;) {
       if (resource) present(headers, token);
       const response = await send(target, sent);
-      const { ok, status } = response;
+      const { status } = response;
       if (isSecond) isolated(onEvent, { type: 'retried', origin: url.origin, status });
       isSecond = false;
-      if (ok) resource?.accepted(token.value);
+      resource?.answered(token.value, status);
       let isLast = false;
       try {
         isLast = !((status === 401 || status === 403) && (await retries(response))) && !redirects(response);

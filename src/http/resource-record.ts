@@ -14,8 +14,8 @@ const forgottenMs = 600_000;
  * the third time on within 10 minutes a 2xx does not end that early: one endpoint refuses what its neighbours accept.
  */
 export interface ResourceRecord {
-  /** The resource accepted a token. */
-  accepted(value: string): void;
+  /** The resource answered a request that carried the token. */
+  answered(value: string, status: number): void;
   /** A token was fetched because of a 401 of this resource. */
   renewed(value: string): void;
   /** The resource refused a token. True: a renewal is in order; false: it is in quarantine. */
@@ -25,19 +25,24 @@ export interface ResourceRecord {
 /** @param resource - names the resource in events. */
 export function createResourceRecord(resource: string, clock: Clock, onEvent: ((event: HttpEvent) => void) | undefined): ResourceRecord {
   let replacement: string | undefined;
+  let accepted: string | undefined;
   let lastMs = 0;
   let untilMs = -Infinity;
   let refusals = 0;
   let refusedMs = -Infinity;
   return {
-    accepted(value) {
+    answered(value, status) {
+      // Whoever looked at the request far enough to find fault with it took the token; redirects may lead to a sign-in.
+      if (status === 401 || status === 403 || status >= 500 || (status >= 300 && status < 400)) return;
+      accepted = value;
       if (value === replacement) replacement = undefined;
-      if (refusals >= lastingRefusals) return;
+      if (status >= 300 || refusals >= lastingRefusals) return;
       lastMs = 0;
       untilMs = -Infinity;
     },
     renewed(value) {
-      if (clock.monotonicMs() >= untilMs) replacement = value;
+      // A late 401 of an older call brings a token that the resource has long been accepting.
+      if (value !== accepted && clock.monotonicMs() >= untilMs) replacement = value;
     },
     refused(value) {
       const now = clock.monotonicMs();

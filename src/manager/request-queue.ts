@@ -9,7 +9,7 @@ export interface QueueWish {
   /** Nobody waits for it (yet). */
   readonly background: boolean;
   /** Called when somebody begins to wait. */
-  onWanted: (() => void) | undefined;
+  onWanted?: (() => void) | undefined;
 }
 
 /** No line: every renewal goes at once. */

@@ -129,6 +129,13 @@ describe('a chain of redirects', () => {
     expect([(await call(api.origin)).status, (await call(api.origin)).status, (await call(api.origin)).status]).toEqual([301, 304, 300]);
   });
 
+  it('carries the body of a Request along a 307 though the call is not to be repeated after a 401 [H5] [H13]', async () => {
+    await using api = await redirecting(307, () => '/to');
+    const send = createAuthFetch(new FakeTokens(), { allow: [api.origin] });
+    const response = await send(new Request(`${api.origin}/from`, { method: 'POST', body: 'whole' }), { ...{ retryOn401: false } });
+    expect([response.status, api.seen.at(-1)?.body.toString()]).toEqual([200, 'whole']);
+  });
+
   it('does not repeat a stream: 307 is refused with a reason [H5] [H13]', async () => {
     await using api = await redirecting(307, () => '/to');
     const body = new Blob(['x']).stream();

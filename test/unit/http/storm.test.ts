@@ -118,11 +118,39 @@ describe('a resource that refuses fresh tokens', () => {
     expect(events.filter(({ type }) => type === 'quarantined')).toEqual([]);
   });
 
+  it('and a late 401 of an older call, or a 404 after the renewal: no quarantine [H14]', async () => {
+    const { clock, tokens, events } = setUp(() => true);
+    const answers: (() => number)[] = [() => 200, () => 401, () => 404, () => 401, () => 200];
+    const fetch = stubFetch(() => new Response(null, { status: answers.shift()?.() ?? 200 }));
+    const { onEvent, events: heard } = record();
+    const api = createAuthFetch(tokens, { allow: ['https://api.test'], fetch, onEvent, clock });
+    await api('https://api.test/a');
+    expect((await api('https://api.test/missing')).status).toBe(404);
+    expect((await api('https://api.test/a')).status).toBe(200);
+    expect(tokens.renewals).toBe(2);
+    expect([...events, ...heard].filter(({ type }) => type === 'quarantined')).toEqual([]);
+  });
+
   it('a thousand calls at once are one renewal and one quarantine [H14] [H25]', async () => {
     const { api, tokens, events, clock } = setUp(() => false);
     const now = clock.now();
     await Promise.all(Array.from({ length: 1000 }, () => api('https://api.test/a')));
     expect(tokens.renewals).toBe(1);
     expect(events.filter(({ type }) => type === 'quarantined')).toEqual([{ type: 'quarantined', resource: 'https://api.test/', until: now + 30_000 }]);
+  });
+});
+
+describe('isTokenRejected', () => {
+  it('that never answers does not hold a call that is aborted [H23]', async () => {
+    const abort = new AbortController();
+    const api = createAuthFetch(new FakeTokens(), {
+      allow: ['https://api.test'],
+      fetch: stubFetch(() => new Response(null, { status: 401 })),
+      isTokenRejected: () => new Promise(() => undefined),
+    });
+    const call = api('https://api.test/a', { signal: abort.signal });
+    await Promise.resolve();
+    abort.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
   });
 });
