@@ -33,6 +33,11 @@ export function createAccessToken(tokens: Pick<TokenSet, 'accessToken' | 'tokenT
   return new HeldAccessToken(tokens);
 }
 
+/** Whether a value is an access token that fits into a header as it is. (`standards.md` P16) */
+export function isTokenValue(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+}
+
 // Private fields with prototype getters: nothing that walks an object's properties meets the value.
 class HeldAccessToken implements AccessToken {
   readonly #value: string;
@@ -40,7 +45,11 @@ class HeldAccessToken implements AccessToken {
 
   constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>) {
     this.#value = accessToken;
-    this.#facts = { type: tokenType, expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs, scope };
+    this.#facts = {
+      type: tokenType,
+      expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs,
+      scope: Object.isFrozen(scope) ? scope : Object.freeze([...scope]),
+    };
     Object.freeze(this);
   }
 
@@ -64,8 +73,8 @@ class HeldAccessToken implements AccessToken {
     return readClaims(this.#value);
   }
 
-  headers(_request: TokenRequestLine): Promise<Headers> {
-    return Promise.resolve(new Headers({ authorization: `${this.type} ${this.#value}` }));
+  async headers(_request: TokenRequestLine): Promise<Headers> {
+    return new Headers({ authorization: `${this.type} ${this.#value}` });
   }
 
   toString(): string {

@@ -24,7 +24,10 @@ export interface Grant {
    * @throws {TokenError} with the reason; anything else that is thrown counts as `grant_failed`.
    */
   request(current: TokenSet | undefined, context: GrantContext): Promise<TokenSet>;
-  /** Revokes at the server (RFC 7009), where it offers that. */
+  /**
+   * Revokes at the server (RFC 7009), where it offers that. An empty token is none; a refresh token that is left out is
+   * the one that the grant itself holds.
+   */
   revoke?(tokens: TokenSet, context: GrantContext): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import { type AccessToken, isTokenValue } from '../core/access-token.js';
 import { checkBoolean, checkFunction, checkOptions, checkPort, invalidOption } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
@@ -66,7 +66,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   // The one way a token leaves (RFC 6750 §2.1, `standards.md` H3).
   function present(headers: Headers, token: AccessToken): void {
     if (token !== lastToken) {
-      if (!/^[\x21-\x7e]+$/.test(token.value)) throw new TokenError('unacceptable_response', 'The access token does not fit into a header', { phase: 'http' });
+      if (!isTokenValue(token.value)) throw new TokenError('unacceptable_response', 'The access token does not fit into a header', { phase: 'http' });
       lastToken = token;
       lastHeader = `${token.type} ${token.value}`;
     }

@@ -1,4 +1,4 @@
-import { createAccessToken } from '../core/access-token.js';
+import { createAccessToken, isTokenValue } from '../core/access-token.js';
 import type { Stored } from '../core/token-store.js';
 import type { TokenSet } from '../core/token-set.js';
 import { type EndReason, elapsedMs, type GrantRecord, type HeldToken, holdToken, type Instant, type Windows } from './state.js';
@@ -65,7 +65,7 @@ function parseToken(
   const sent = entry && since(entry);
   if (entry === undefined || sent === undefined) return undefined;
   const { target, value, type, scope, lifetime } = entry;
-  if (typeof target !== 'string' || typeof value !== 'string' || (type !== 'Bearer' && type !== 'DPoP') || !Array.isArray(scope)) return undefined;
+  if (typeof target !== 'string' || !isTokenValue(value) || (type !== 'Bearer' && type !== 'DPoP') || !Array.isArray(scope)) return undefined;
   const tokens: TokenSet = {
     accessToken: value,
     tokenType: type,

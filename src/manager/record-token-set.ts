@@ -15,7 +15,7 @@ export function toTokenSet(record: Renewable, held: HeldToken | undefined): Toke
 export function toTokenSets(records: readonly GrantRecord[]): readonly TokenSet[] {
   const sets = records
     .filter((record) => record.ended === undefined)
-    .flatMap((record) => [tokenSet(record, record.tokens[0]), ...record.tokens.slice(1).map((held) => tokenSet({ ...record, refreshToken: undefined }, held))]);
+    .flatMap((record) => [tokenSet(record, record.tokens[0]), ...record.tokens.slice(1).map((held) => tokenSet({ ...record, refreshToken: '' }, held))]);
   const known = sets.filter((set) => set.accessToken !== '' || set.refreshToken !== undefined);
   return known.length > 0 ? [...new Map(known.map((set) => [`${set.refreshToken} ${set.accessToken}`, set])).values()] : sets.slice(0, 1);
 }

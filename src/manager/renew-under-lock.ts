@@ -1,4 +1,4 @@
-import { type AccessToken, createAccessToken } from '../core/access-token.js';
+import { type AccessToken, createAccessToken, isTokenValue } from '../core/access-token.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import type { TokenSet } from '../core/token-set.js';
@@ -92,7 +92,7 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
         const error = asTokenError(caught);
         if (!isAnswer(error)) unanswered = true;
         if (error.kind === 'transient' && error.retryAfterMs !== undefined && error.retryAfterMs > pauseMs())
-          tools.pause = { ...now(), ms: error.retryAfterMs };
+          tools.pause = { ...now(), ms: Math.min(error.retryAfterMs, limits.retryAfterMs) };
         const retryInMs = retryDelayMs({
           error,
           attempt,
@@ -114,6 +114,8 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
     epoch: number,
     sent: string | undefined,
   ): Promise<AccessToken | undefined> {
+    if (!isTokenValue(tokens.accessToken))
+      throw new TokenError('unacceptable_response', 'the grant gave no access token that fits into a header', { phase: 'token' });
     const repeated = tokens.accessToken === (heldFor(entry)?.token.value ?? flight.want.invalidToken);
     if (repeated && grant.renews === 'never') throw new TokenError('static_token_expired', 'the static token was refused or has expired', { phase: 'token' });
     if (repeated) report({ type: 'warning', code: 'same_token_returned', message: 'the server returned the token that was to be replaced' });

@@ -14,10 +14,10 @@ export const limits = {
   disposeMs: 40_000,
   storeMs: 5_000,
   revokeMs: 5_000,
+  retryAfterMs: 3_600_000,
 } as const;
 
 const longestDelayMs = 30_000;
-const longestRetryAfterMs = 3_600_000;
 const backgroundMs = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
 const configurationMs = 60_000;
 const invalidResponseMs = 5_000;
@@ -54,7 +54,7 @@ function attemptsOf(error: TokenError, refreshToken: boolean, background: boolea
 
 function floorMs(error: TokenError, random: number): number {
   // A custom grant may have read it from a header that is no number: NaN would forbid nothing.
-  const askedMs = Math.min(error.retryAfterMs || 0, longestRetryAfterMs) * (1 + random / 10);
+  const askedMs = Math.min(error.retryAfterMs || 0, limits.retryAfterMs) * (1 + random / 10);
   return Math.max(askedMs, error.code === 'invalid_response' ? invalidResponseMs : 0);
 }
 

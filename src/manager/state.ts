@@ -87,7 +87,8 @@ const unknownLifetimeGuardMs = 30_000;
  * reused for 5 s, so that it does not cause a request per call. (`standards.md` E1 to E4, E6, E7)
  */
 export function holdToken(tokens: TokenSet, token: AccessToken, targetKey: string, sent: Instant, windows: Windows, repeated: boolean): HeldToken {
-  const { lifetimeMs } = tokens;
+  // A grant of somebody else's may say anything; what is no duration says nothing.
+  const lifetimeMs = Number(tokens.lifetimeMs) >= 0 ? tokens.lifetimeMs : undefined;
   const base = { targetKey, token, lifetimeMs, wall: sent.wall, mono: sent.mono };
   if (lifetimeMs === undefined) {
     return { ...base, renewAgeMs: Infinity, refuseAgeMs: Infinity, repeatedUntilAgeMs: repeated ? unknownLifetimeGuardMs : 0 };

@@ -18,7 +18,7 @@ export interface CustomTokens {
 }
 
 export interface CustomGrantOptions {
-  /** Grants with equal ids may share stored tokens. @default a random one */
+  /** Grants with equal ids share stored tokens; required with `renews: 'refreshToken'`. @default a random one */
   readonly id?: string | undefined;
   /** @default 'regrant' */
   readonly renews?: 'regrant' | 'refreshToken' | undefined;
@@ -35,7 +35,8 @@ export function customGrant(fn: (current: TokenSet | undefined, context: GrantCo
   const { renews = 'regrant' } = options;
   if (renews !== 'regrant' && renews !== 'refreshToken') throw invalidOption('renews', '"regrant" or "refreshToken"', renews);
   return {
-    id: options.id === undefined ? `custom:${randomId()}` : checkString('id', options.id),
+    // Under a random name a refresh token would not be found again after a restart.
+    id: options.id === undefined && renews === 'regrant' ? `custom:${randomId()}` : checkString('id', options.id),
     renews,
     request: async (current, context) => {
       const sentAt = context.clock.now();

@@ -39,6 +39,7 @@ export function refreshToken(options: RefreshTokenOptions): Grant {
       const requested = parameters.scope ?? current?.scope;
       return send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [token] }, context);
     },
-    revoke: (tokens, context) => revokeTokens(server, tokens, context),
+    // A server that does not rotate never gave another one.
+    revoke: (tokens, context) => revokeTokens(server, { ...tokens, refreshToken: tokens.refreshToken ?? initial }, context),
   };
 }

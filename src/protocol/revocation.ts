@@ -18,7 +18,7 @@ export async function revokeTokens(server: AuthorizationServer, tokens: TokenSet
   const failures: unknown[] = [];
   for (const [hint, token] of Object.entries({ refresh_token: tokens.refreshToken, access_token: tokens.accessToken })) {
     // One that cannot be revoked must not keep the other alive.
-    if (token !== undefined) await revoke(server, url, { token_type_hint: hint, token }, context).catch((error: unknown) => failures.push(error));
+    if (token) await revoke(server, url, { token_type_hint: hint, token }, context).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }

@@ -188,3 +188,33 @@ describe('clear() while a request without answer is in flight', () => {
     expect((await tokens.getToken()).value).toBe('at-2');
   });
 });
+
+describe('a grant of somebody else', () => {
+  it.each([undefined, '', 'two words', 'line\nbreak'])('that gives %j for an access token fails, and shows nothing of it [P16] [S9]', async (accessToken) => {
+    const grant = { ...scriptedGrant('regrant'), request: async () => JSON.parse(JSON.stringify({ accessToken, tokenType: 'Bearer', sentAt: 0, scope: [] })) };
+    const error = await rejection(watched({ grant, clock: virtualClock() }).tokens.getToken());
+    expect(error).toMatchObject({ code: 'unacceptable_response', kind: 'configuration' });
+    expect(error.message).not.toContain('line');
+  });
+
+  it.each([Number.NaN, -5, undefined])('that gives %s for a lifetime is asked once; its scope cannot be changed later [E6] [S7]', async (lifetimeMs) => {
+    const clock = virtualClock();
+    const scope = ['a'];
+    const grant = scriptedGrant('regrant', { lifetimeMs, scope });
+    const { tokens } = watched({ grant, clock, keepFresh: true });
+    await clock.advance(hourMs);
+    scope.push('b');
+    expect((await tokens.getToken()).scope).toEqual(['a']);
+    expect(grant.requests).toHaveLength(1);
+    await tokens.dispose();
+  });
+
+  it('cannot silence the token endpoint for more than an hour [R22]', async () => {
+    const clock = virtualClock();
+    const grant = scriptedGrant('regrant', transient({ code: 'rate_limited', retryAfterMs: 36_000_000 }), {});
+    const { tokens } = watched({ grant, clock });
+    await rejection(tokens.getToken());
+    await clock.advance(1.2 * hourMs);
+    expect((await tokens.getToken()).value).toBe('at-2');
+  });
+});

@@ -5,6 +5,8 @@ import { emptyRecord, type GrantRecord, type HeldToken, type Instant, type Pendi
 import { ageOf, at, defaults, hold, hourMs, lifetime, tokenSet, windows } from './arbitraries.js';
 
 const text = fc.string({ unit: 'binary' });
+// What fits into a header; anything else is no access token.
+const tokenValue = fc.string({ minLength: 1, maxLength: 40 }).map((value) => `t${value.replaceAll(' ', '')}`);
 const optionalText = fc.option(text, { nil: undefined });
 // JSON knows no -0.
 const raw: Arbitrary<Record<string, unknown>> = fc.dictionary(text, fc.jsonValue()).map((value) => JSON.parse(JSON.stringify(value)));
@@ -13,7 +15,7 @@ const writtenMs = 10 * hourMs;
 
 const token: Arbitrary<HeldToken> = fc
   .record({
-    value: text,
+    value: tokenValue,
     tokenType: fc.constantFrom('Bearer' as const, 'DPoP' as const),
     scope: fc.array(text),
     key: text,

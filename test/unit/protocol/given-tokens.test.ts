@@ -79,7 +79,8 @@ describe('a custom grant', () => {
 
   it('keeps a refresh token only where it renews by one [R28] [P21]', async () => {
     const fn = async (): Promise<CustomTokens> => ({ accessToken: 'at', refreshToken: 'rt' });
-    expect(await customGrant(fn, { renews: 'refreshToken' }).request(undefined, context())).toMatchObject({ refreshToken: 'rt' });
+    expect(await customGrant(fn, { renews: 'refreshToken', id: 'mine' }).request(undefined, context())).toMatchObject({ refreshToken: 'rt' });
+    expect(() => customGrant(fn, { renews: 'refreshToken' })).toThrow('option "id"');
     expect(await customGrant(fn).request(undefined, context())).not.toHaveProperty('refreshToken');
   });
 
