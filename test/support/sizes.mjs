@@ -6,15 +6,16 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { entries, packageJson } from './entries.mjs';
 
-/** Bytes, minified and gzipped. `external` is left out of the figure. */
+/** Bytes, minified and gzipped; `external` is left out of the figure. `max` only ever goes down, towards `goal`: see docs/decisions/0011. */
 const budgets = [
   {
     name: 'manager + memoryStore + clientCredentials',
     code: "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'",
     external: [],
-    max: 13_000,
+    max: 19_200,
+    goal: 13_000,
   },
-  { name: 'tokenkeep/http on top of ky', code: "export * from './dist/http.js'", external: ['ky'], max: 3_000 },
+  { name: 'tokenkeep/http on top of ky', code: "export * from './dist/http.js'", external: ['ky'], max: 5_750, goal: 3_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */
@@ -58,11 +59,11 @@ async function bundle(contents, external = []) {
 export async function sizes() {
   /** @type {string[]} */
   const problems = [];
-  /** @type {{ what: string, bytes: number, max?: number, files?: { path: string, bytes: number }[] }[]} */
+  /** @type {{ what: string, bytes: number, max?: number, goal?: number, files?: { path: string, bytes: number }[] }[]} */
   const rows = [];
-  for (const { name, code, external, max } of budgets) {
+  for (const { name, code, external, max, goal } of budgets) {
     const { bytes, files } = await bundle(code, external);
-    rows.push({ what: name, bytes, max, files });
+    rows.push({ what: name, bytes, max, goal, files });
     if (bytes > max) problems.push(`${name}: ${bytes} bytes, the budget is ${max}`);
   }
   for (const { name, specifier, code } of entries) {
@@ -81,8 +82,8 @@ export async function sizes() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { rows, problems } = await sizes();
   const width = Math.max(...rows.map((row) => row.what.length));
-  for (const { what, bytes, max, files = [] } of rows) {
-    console.log(`${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max ? ` of ${max.toLocaleString('en')}` : ''}`);
+  for (const { what, bytes, max, goal, files = [] } of rows) {
+    console.log(`${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max && goal ? ` of ${max.toLocaleString('en')}, goal ${goal.toLocaleString('en')}` : ''}`);
     if (process.argv.includes('--why')) for (const file of files) console.log(`  ${String(file.bytes).padStart(6)} minified  ${file.path}`);
   }
   for (const problem of problems) console.error(`FAIL ${problem}`);
