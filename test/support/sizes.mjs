@@ -83,7 +83,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { rows, problems } = await sizes();
   const width = Math.max(...rows.map((row) => row.what.length));
   for (const { what, bytes, max, goal, files = [] } of rows) {
-    console.log(`${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max && goal ? ` of ${max.toLocaleString('en')}, goal ${goal.toLocaleString('en')}` : ''}`);
+    console.log(
+      `${what.padEnd(width)} ${bytes.toLocaleString('en').padStart(8)} B${max && goal ? ` of ${max.toLocaleString('en')}, goal ${goal.toLocaleString('en')}` : ''}`,
+    );
     if (process.argv.includes('--why')) for (const file of files) console.log(`  ${String(file.bytes).padStart(6)} minified  ${file.path}`);
   }
   for (const problem of problems) console.error(`FAIL ${problem}`);

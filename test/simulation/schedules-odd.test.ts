@@ -1,0 +1,3 @@
+import { scheduleSuite } from './world/schedule-suite.js';
+
+scheduleSuite(1);
