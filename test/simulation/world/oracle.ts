@@ -155,7 +155,10 @@ export class Oracle {
 
   handedOut(manager: number, target: string, token: AccessToken, asked: { readonly notBefore: number; readonly invalid: string | undefined }): void {
     const delivery = this.#deliveries.get(token.value);
-    if (delivery === undefined) return this.#world.violation(`${token.value} was handed out and never delivered`);
+    if (delivery === undefined) {
+      this.#world.violation(`${token.value} was handed out and never delivered`);
+      return;
+    }
     if (delivery.token.target !== target) this.#world.violation(`${token.value} is for another target`);
     if (delivery.order <= asked.notBefore) this.#world.violation(`${token.value} of an old epoch was handed out`);
     if (asked.invalid === token.value && delivery.token.copies === 1) this.#world.violation(`${token.value} was refused and handed out again`);
