@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { clientCredentials, clientSecretBasic, createTokenManager } from 'tokenkeep';
+import { createAuthFetch } from 'tokenkeep/http';
+import { fakeAuthorizationServer, virtualClock } from 'tokenkeep/testing';
+import { expect, it } from 'vitest';
+
+it('asks only the configured issuer, whatever issuer a token, an answer or a challenge names [S11]', async () => {
+  const clock = virtualClock();
+  const stranger = 'https://stranger.test';
+  const payload = Buffer.from(JSON.stringify({ iss: stranger, jku: `${stranger}/keys` })).toString('base64url');
+  const server = fakeAuthorizationServer({
+    clock,
+    clients: { service: 'secret' },
+    knobs: { members: { access_token: `e30.${payload}.c2ln`, iss: stranger, issuer: stranger, token_endpoint: `${stranger}/token` } },
+  });
+  const asked: string[] = [];
+  const seen: typeof fetch = (input, init) => {
+    asked.push(new URL(input instanceof Request ? input.url : input).origin);
+    return server.fetch(input, init);
+  };
+  const tokens = createTokenManager({
+    grant: clientCredentials({ issuer: server.issuer, clientId: 'service', auth: clientSecretBasic('secret'), fetch: seen }),
+    clock,
+  });
+  const api = createAuthFetch(tokens, {
+    allow: ['https://api.test'],
+    fetch: async () =>
+      new Response(null, { status: 401, headers: { 'www-authenticate': `Bearer error="invalid_token", resource_metadata="${stranger}/meta"` } }),
+    clock,
+  });
+  expect((await tokens.getToken()).claims()).toMatchObject({ iss: stranger });
+  expect((await api('https://api.test/a')).status).toBe(401);
+  await clock.advance(3_600_000);
+  await tokens.getToken();
+  expect(new Set(asked)).toEqual(new Set(['https://as.test']));
+});
+
+it('reads the claims of a token for display and for a lifetime that nobody names, and nowhere else [S15] [E12]', () => {
+  const readers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.ts') && /\b(?:readClaims|decodeJwt)\(/.test(readFileSync(`src/${path}`, 'utf8')),
+  );
+  expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/to-token-set.ts']);
+});
