@@ -73,11 +73,12 @@ async function finish(world: World, run: (until: () => boolean) => Promise<void>
   }
   if (clock.monotonicMs() - after > (plan.store === 'none' || plan.store === 'memory' ? 5_000 : 20_000))
     world.violation(`timers end ${clock.monotonicMs() - after} ms after dispose()`);
-  for (const member of members) {
-    const { requests } = oracle;
-    await callForToken(world, member);
-    if (oracle.requests > requests) world.violation('a disposed manager sends requests');
-  }
+  const { requests } = oracle;
+  let answered = 0;
+  for (const member of members) void callForToken(world, member).finally(() => answered++);
+  await turn();
+  if (answered < members.length) world.violation('a disposed manager lets a caller wait');
+  if (oracle.requests > requests) world.violation('a disposed manager sends requests');
   if (plan.renews === 'refreshToken' && server.alive && oracle.lost === 0 && oracle.storeFailures === 0 && oracle.forgets === 0 && plan.rotation !== 'same')
     checkStored(world);
 }
