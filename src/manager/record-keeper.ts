@@ -95,17 +95,19 @@ export class RecordKeeper {
       const step = clears ? ({ do: 'write', record: base } as const) : commit(base, outcome);
       if (step.do !== 'write') return step.do;
       // A sign-out came while the store was busy; it will write again over this. (A read may come too, and find this write.)
-      const overtaken = (): boolean => !clears && this.record.epoch !== base.epoch;
+      const overtaken = (): boolean => this.record.epoch !== base.epoch;
       try {
         if (await this.#write(step.record)) {
-          if (overtaken()) return 'drop';
+          if (overtaken()) return clears ? 'write' : 'drop';
+          // Not before: a sign-out that came meanwhile is still to be written.
+          this.#unsaved = undefined;
           if (!clears) this.record = step.record;
           return 'write';
         }
         if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
         await this.read();
       } catch (error) {
-        if (overtaken()) return 'drop';
+        if (overtaken()) return clears ? 'write' : 'drop';
         const kept = outcome.type === 'sending' || clears ? undefined : commit(this.record, outcome);
         if (kept?.do === 'write') {
           this.record = kept.record;
@@ -121,10 +123,7 @@ export class RecordKeeper {
     const { store } = this.#options;
     const write = { expected: this.#version, next: randomId() };
     const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
-    if (written) {
-      this.#version = write.next;
-      this.#unsaved = undefined;
-    }
+    if (written) this.#version = write.next;
     return written;
   }
 
