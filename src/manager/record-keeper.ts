@@ -28,6 +28,12 @@ export class RecordKeeper {
   #version: string | undefined;
   /** What could not be written: it is applied again to whatever the store holds when it answers again. */
   #unsaved: Outcome | undefined;
+  /** The last sign-out, and how many there were: here, and in what the store has taken. Until it has all, reads repeat it. */
+  #clear: Outcome | undefined;
+  #cleared = 0;
+  #clearedInStore = 0;
+  /** Writes on their way, and how many sign-outs each takes along: a read may find one before its answer comes. */
+  readonly #writing = new Map<string, number>();
   #forgotten: GrantRecord[] = [];
   readonly #key: () => Promise<string>;
   readonly #options: RecordKeeperOptions;
@@ -62,9 +68,12 @@ export class RecordKeeper {
       this.#options.report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
       return;
     }
-    const unsaved = this.#unsaved && commit(record, this.#unsaved);
+    this.#clearedInStore = Math.max(this.#clearedInStore, this.#writing.get(stored.version) ?? 0);
+    const isClearing = this.#cleared > this.#clearedInStore;
+    const missing = isClearing ? this.#clear : this.#unsaved;
+    const unsaved = missing && commit(record, missing);
     if (unsaved?.do === 'write') {
-      if (this.#unsaved?.type === 'cleared') this.#forgotten.push(record);
+      if (isClearing) this.#forgotten.push(record);
       this.record = unsaved.record;
       return;
     }
@@ -88,18 +97,22 @@ export class RecordKeeper {
       this.#forgotten.push(this.record);
       const cleared = commit(this.record, outcome);
       if (cleared.do === 'write') this.record = cleared.record;
-      this.#unsaved = outcome;
+      this.#clear = outcome;
+      this.#cleared++;
     }
+    const mine = this.#cleared;
     for (let writes = 1; ; writes++) {
+      // Another write has taken this sign-out along.
+      if (clears && this.#clearedInStore >= mine) return 'write';
       const base = this.record;
+      const included = this.#cleared;
       const step = clears ? ({ do: 'write', record: base } as const) : commit(base, outcome);
       if (step.do !== 'write') return step.do;
-      // A sign-out came while the store was busy; it will write again over this. (A read may come too, and find this write.)
-      const overtaken = (): boolean => this.record.epoch !== base.epoch;
+      // A sign-out came while the store was busy; it writes again over this.
+      const overtaken = (): boolean => !clears && this.#cleared !== included;
       try {
-        if (await this.#write(step.record)) {
-          if (overtaken()) return clears ? 'write' : 'drop';
-          // Not before: a sign-out that came meanwhile is still to be written.
+        if (await this.#write(step.record, included)) {
+          if (overtaken()) return 'drop';
           this.#unsaved = undefined;
           if (!clears) this.record = step.record;
           return 'write';
@@ -107,7 +120,7 @@ export class RecordKeeper {
         if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
         await this.read();
       } catch (error) {
-        if (overtaken()) return clears ? 'write' : 'drop';
+        if (overtaken()) return 'drop';
         const kept = outcome.type === 'sending' || clears ? undefined : commit(this.record, outcome);
         if (kept?.do === 'write') {
           this.record = kept.record;
@@ -119,12 +132,20 @@ export class RecordKeeper {
   }
 
   // False: somebody else wrote first.
-  async #write(record: GrantRecord): Promise<boolean> {
+  async #write(record: GrantRecord, included: number): Promise<boolean> {
     const { store } = this.#options;
     const write = { expected: this.#version, next: randomId() };
-    const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
-    if (written) this.#version = write.next;
-    return written;
+    this.#writing.set(write.next, included);
+    try {
+      const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
+      if (written) {
+        this.#version = write.next;
+        this.#clearedInStore = Math.max(this.#clearedInStore, included);
+      }
+      return written;
+    } finally {
+      this.#writing.delete(write.next);
+    }
   }
 
   #now(): Instant {

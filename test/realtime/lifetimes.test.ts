@@ -105,7 +105,8 @@ describe.concurrent(`keepFresh, over ${lifetimes} lifetimes`, () => {
     }
     expect(Math.min(...leftMs)).toBeGreaterThan(lifetimeMs / 4);
     expect(server.tokenRequests()).toBeGreaterThan(lifetimes);
-    expect(server.tokenRequests()).toBeLessThanOrEqual(1 + 2 * lifetimes + 1);
+    // Renewal starts at half of a lifetime, and up to a tenth of that earlier (E4).
+    expect(server.tokenRequests()).toBeLessThanOrEqual(1 + Math.ceil(lifetimes / 0.45));
   });
 });
 
