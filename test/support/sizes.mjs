@@ -12,7 +12,7 @@ const budgets = [
     name: 'manager + memoryStore + clientCredentials',
     code: "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'",
     external: [],
-    max: 19_200,
+    max: 19_250,
     goal: 13_000,
   },
   { name: 'tokenkeep/http on top of ky', code: "export * from './dist/http.js'", external: ['ky'], max: 5_750, goal: 3_000 },
