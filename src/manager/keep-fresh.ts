@@ -39,6 +39,8 @@ export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock, now, 
 
     function lookAgainIn(ms: number): void {
       if (over || ms === Infinity) return;
+      // A read of the store that fails late finds another timer here.
+      timer.abort();
       timer = new AbortController();
       clock.sleep(ms, timer.signal, { idle: true }).then(
         () => look(),
