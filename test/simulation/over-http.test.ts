@@ -13,7 +13,8 @@ const callerMs = 35_000;
 const troubles: readonly Partial<ServerKnobs>[] = [
   { connection: 'dropBeforeCommit' },
   { connection: 'hangBeforeCommit' },
-  { latencyBeforeMs: [500, 12_000] },
+  // Slower than this, an answer could come when the renewal's time is over: it would be lost.
+  { latencyBeforeMs: [500, 900] },
   { answer: { status: 500, body: 'oops' } },
   { answer: { status: 503 }, retryAfter: 3 },
   { answer: { status: 429 }, retryAfter: 7 },
@@ -53,7 +54,9 @@ function wire(random: Random): Wire {
   const grant = (): Grant =>
     rotates ? refreshToken({ ...shared, refreshToken: initial }) : clientCredentials({ ...shared, auth: clientSecretBasic('secret') });
   const store = memoryStore({ clock });
-  const managers = Array.from({ length: random.int(1, 3) }, () => createManager({ grant: grant(), store, clock }, { random: () => random.next() }));
+  const managers = Array.from({ length: random.int(1, 3) }, () =>
+    createManager({ grant: grant(), store, clock }, { random: () => random.next(), digest: async (text) => `digest of ${text}` }),
+  );
   return { clock, server, managers, rotates };
 }
 

@@ -187,6 +187,8 @@ export class Oracle {
     const { plan } = this.#world;
     const { lifetimeMs, value } = latest.token;
     if (latest.clocksMoved || this.#refused.has(value) || latest.token.copies > 1) return;
+    // A sign-out that is still on its way to a slow store takes along what others write there meanwhile.
+    if (plan.managers > 1 && plan.endings && (plan.store === 'slow' || plan.store === 'hostile')) return;
     // A refresh token that was sent and never answered is followed up while a grace window may be open.
     if (plan.renews === 'refreshToken' && elapsedSince(this.#unanswered, now) < followUpMs) return;
     const age = elapsedSince(latest, now);
