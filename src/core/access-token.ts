@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose';
+import type { ProofRequest } from './grant.js';
 import { readClaims } from './read-claims.js';
 import type { TokenSet, TokenType } from './token-set.js';
 
@@ -29,9 +30,14 @@ export interface TokenRequestLine {
 }
 
 /** The access token of a token set, as callers get it. */
-export function createAccessToken(tokens: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>): AccessToken {
-  return new HeldAccessToken(tokens);
+export function createAccessToken(tokens: PresentedTokens, prove?: Prove): AccessToken {
+  return new HeldAccessToken(tokens, prove);
 }
+
+/** Makes a DPoP proof for one request. */
+export type Prove = (request: ProofRequest) => Promise<string>;
+
+type PresentedTokens = Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>;
 
 /** Whether a value is an access token that fits into a header as it is. (`standards.md` P16) */
 export function isTokenValue(value: unknown): value is string {
@@ -42,9 +48,11 @@ export function isTokenValue(value: unknown): value is string {
 class HeldAccessToken implements AccessToken {
   readonly #value: string;
   readonly #facts: Pick<AccessToken, 'type' | 'expiresAt' | 'scope'>;
+  readonly #prove: Prove | undefined;
 
-  constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>) {
+  constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: PresentedTokens, prove: Prove | undefined) {
     this.#value = accessToken;
+    this.#prove = prove;
     this.#facts = {
       type: tokenType,
       expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs,
@@ -73,8 +81,10 @@ class HeldAccessToken implements AccessToken {
     return readClaims(this.#value);
   }
 
-  async headers(_request: TokenRequestLine): Promise<Headers> {
-    return new Headers({ authorization: `${this.type} ${this.#value}` });
+  async headers({ method, url, nonce }: TokenRequestLine): Promise<Headers> {
+    const headers = new Headers({ authorization: `${this.type} ${this.#value}` });
+    if (this.type === 'DPoP' && this.#prove) headers.set('dpop', await this.#prove({ method, url, nonce, accessToken: this.#value }));
+    return headers;
   }
 
   toString(): string {

@@ -3,6 +3,16 @@ import type { TokenEvent } from './events.js';
 import type { TokenSet } from './token-set.js';
 import type { TokenTarget } from './token-source.js';
 
+/** One request to a resource server, as a DPoP proof names it (RFC 9449 §4.2). */
+export interface ProofRequest {
+  readonly method: string;
+  readonly url: string | URL;
+  /** The access token that the request carries. */
+  readonly accessToken: string;
+  /** The resource server's nonce (RFC 9449 §9). */
+  readonly nonce?: string | undefined;
+}
+
 /** Knows one way to get tokens, and nothing about time, storage or concurrency. */
 export interface Grant {
   /** Issuer, client and defaults: grants with equal ids may share stored tokens. Never holds a secret. */
@@ -29,6 +39,8 @@ export interface Grant {
    * the one that the grant itself holds.
    */
   revoke?(tokens: TokenSet, context: GrantContext): Promise<void>;
+  /** A proof that the sender holds the key its tokens are bound to: for tokens of the type DPoP. */
+  prove?(request: ProofRequest, clock: Clock): Promise<string>;
 }
 
 /** What a grant is given for one request. */

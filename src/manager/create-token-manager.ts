@@ -2,7 +2,7 @@ import { checkBoolean, checkCount, checkDuration, checkFunction, checkOptions, c
 import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import type { JournalEntry } from '../core/events.js';
-import type { Grant } from '../core/grant.js';
+import type { Grant, ProofRequest } from '../core/grant.js';
 import { localLock } from '../core/local-lock.js';
 import type { Lock } from '../core/lock.js';
 import { digest, randomFraction } from '../core/random.js';
@@ -84,11 +84,13 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
   }
   const random = internals.random ?? randomFraction;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
+  const prove = grant.prove?.bind(grant);
   const windows = {
     // What cannot be renewed is not tried to be before its end.
     skewMs: grant.renews === 'never' ? 0 : skewMs,
     minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
     spread: random(),
+    prove: prove && ((request: ProofRequest) => prove(request, clock)),
   };
   const keepFresh = checkBoolean('keepFresh', options.keepFresh, false);
   const maxTargets = checkCount('maxTargets', options.maxTargets, 1_000);
@@ -133,9 +135,8 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
 
 function checkGrant(grant: unknown): void {
   checkPort('grant', grant ?? null, ['request']);
-  const { id, renews, identity, revoke } = Object(grant);
-  checkFunction('grant.identity', identity);
-  checkFunction('grant.revoke', revoke);
+  const { id, renews, ...methods } = Object(grant);
+  for (const name of ['identity', 'revoke', 'prove']) checkFunction(`grant.${name}`, methods[name]);
   if (typeof id !== 'string') throw invalidOption('grant.id', 'a string', id);
   if (renews !== 'refreshToken' && renews !== 'regrant' && renews !== 'never')
     throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);

@@ -73,7 +73,7 @@ function parseToken(
     lifetimeMs: typeof lifetime === 'number' ? Math.max(lifetime, 0) : undefined,
     scope: scope.filter((name) => typeof name === 'string'),
   };
-  return holdToken(tokens, createAccessToken(tokens), target, sent, windows, false);
+  return holdToken(tokens, createAccessToken(tokens, windows.prove), target, sent, windows, false);
 }
 
 // Where the store has a clock it alone counts; else wall time does, and an instant in the future means that one of the

@@ -119,7 +119,7 @@ export async function renewUnderLock(entry: TargetEntry, flight: Flight, tools: 
     const repeated = tokens.accessToken === (heldFor(entry)?.token.value ?? flight.want.invalidToken);
     if (repeated && grant.renews === 'never') throw new TokenError('static_token_expired', 'the static token was refused or has expired', { phase: 'token' });
     if (repeated) report({ type: 'warning', code: 'same_token_returned', message: 'the server returned the token that was to be replaced' });
-    const held = holdToken(tokens, createAccessToken(tokens), entry.key, sentAt, tools.windows, repeated);
+    const held = holdToken(tokens, createAccessToken(tokens, tools.windows.prove), entry.key, sentAt, tools.windows, repeated);
     const { idToken, raw } = tokens;
     // A token that the server already gave is served even if it cannot be stored.
     const done = await keeper

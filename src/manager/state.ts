@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken, Prove } from '../core/access-token.js';
 import type { TokenError } from '../core/errors.js';
 import type { TokenSet } from '../core/token-set.js';
 
@@ -71,12 +71,14 @@ export interface Cooldown extends Instant {
   readonly backgroundMs: number;
 }
 
-/** How long before expiry a token's treatment changes. */
+/** How every token of a manager is treated: how long before expiry that changes, and how it is presented. */
 export interface Windows {
   readonly skewMs: number;
   readonly minValidMs: number;
   /** In [0, 1): how much of the tenth of the skew by which renewal starts earlier, so that fleets do not renew together. */
   readonly spread: number;
+  /** Makes the proofs of tokens that are bound to a key. */
+  readonly prove?: Prove | undefined;
 }
 
 const zeroLifetimeReuseMs = 5_000;

@@ -1,5 +1,6 @@
 import { checkOptions, checkString, hasControlCharacter, invalidOption } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
+import type { Preset } from '../core/preset.js';
 
 /** How a client proves who it is (RFC 6749 §2.3): an opaque value. What is secret in it lives in a closure. */
 export interface ClientAuth {
@@ -7,11 +8,18 @@ export interface ClientAuth {
   readonly method: string;
   /** Adds the credentials to one request; answers with what must never be seen in a message. */
   authenticate(request: ClientAuthRequest): Promise<readonly string[]>;
+  /** Carries the requests of a client that proves itself by a certificate (RFC 8705), to the endpoints that ask for one. */
+  readonly mutualTls?: { readonly fetch: typeof fetch; thumbprint(): Promise<string | undefined> } | undefined;
 }
 
 /** The request that is about to be sent. */
 export interface ClientAuthRequest {
   readonly clientId: string;
+  readonly issuer: string;
+  readonly tokenEndpoint: string;
+  readonly preset: Preset;
+  /** Epoch milliseconds as the server counts them, for what is signed. */
+  readonly now: () => number;
   readonly body: URLSearchParams;
   readonly headers: Headers;
 }

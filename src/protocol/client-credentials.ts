@@ -3,6 +3,7 @@ import type { Grant } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
+import { bindingOf } from './token-binding.js';
 import { revokeTokens } from './revocation.js';
 import { canonicalParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
@@ -22,6 +23,7 @@ export function clientCredentials(options: ClientCredentialsOptions): Grant {
   return {
     id: JSON.stringify(['client_credentials', server.issuer, server.clientId, canonicalParameters(defaults)]),
     renews: 'regrant',
+    ...bindingOf(server),
     request: async (_current, context) => {
       const parameters = checkTokenParameters(context.target, defaults);
       const body = toSearchParams(parameters, parameters.scope);

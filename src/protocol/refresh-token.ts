@@ -1,9 +1,9 @@
 import { checkString } from '../core/check-option.js';
 import type { Grant } from '../core/grant.js';
-import { digest } from '../core/random.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
+import { bindingOf } from './token-binding.js';
 import { revokeTokens } from './revocation.js';
 import { canonicalParameters, toSearchParams } from './token-parameters.js';
 import { tokenRequester } from './token-request.js';
@@ -28,7 +28,7 @@ export function refreshToken(options: RefreshTokenOptions): Grant {
     id: JSON.stringify(['refresh_token', server.issuer, server.clientId, canonicalParameters(defaults)]),
     renews: 'refreshToken',
     keepsRefreshToken: server.preset.rotation === 'none',
-    identity: () => digest(initial),
+    ...bindingOf(server, initial),
     request: async (current, context) => {
       const { target } = context;
       const parameters = checkTokenParameters(target, defaults);

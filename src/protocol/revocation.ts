@@ -1,8 +1,8 @@
 import type { GrantContext } from '../core/grant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { AuthorizationServer } from './authorization-server.js';
-import { exchange } from './exchange.js';
+import { type AuthorizationServer, endpointFor } from './authorization-server.js';
+import { type FormPost, postForm } from './post-form.js';
 import { pickMembers } from './response-members.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
 
@@ -13,31 +13,21 @@ const longestWaitMs = 5000;
  * the server offers no revocation. A 503 with a short Retry-After is tried once more.
  */
 export async function revokeTokens(server: AuthorizationServer, tokens: TokenSet, context: GrantContext): Promise<void> {
-  const { revocation_endpoint: url } = await server.metadata(context);
+  const metadata = await server.metadata(context);
+  const url = endpointFor(server, metadata, 'revocation_endpoint');
   if (url === undefined) return;
   const failures: unknown[] = [];
   for (const [hint, token] of Object.entries({ refresh_token: tokens.refreshToken, access_token: tokens.accessToken })) {
+    const body = new URLSearchParams({ token_type_hint: hint, token: token ?? '' });
     // One that cannot be revoked must not keep the other alive.
-    if (token) await revoke(server, url, { token_type_hint: hint, token }, context).catch((error: unknown) => failures.push(error));
+    if (token) await revoke(server, { phase: 'revocation', url, metadata, body, secrets: [token] }, context).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
 }
 
-async function revoke(
-  server: AuthorizationServer,
-  url: string,
-  parameters: { token_type_hint: string; token: string },
-  context: GrantContext,
-  isLastTry = false,
-): Promise<void> {
+async function revoke(server: AuthorizationServer, post: FormPost, context: GrantContext, isLastTry = false): Promise<void> {
   const { clock, signal } = context;
-  const secrets = [parameters.token];
-  const answer = await exchange('revocation', server.fetch, signal, async (send) => {
-    const body = new URLSearchParams(parameters);
-    const headers = new Headers({ 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' });
-    secrets.push(...(await server.auth.authenticate({ clientId: server.clientId, body, headers })));
-    return send(url, { headers: Object.fromEntries(headers), body });
-  });
+  const { answer, secrets } = await postForm(server, post, context);
   if (answer.status >= 200 && answer.status < 300) return;
   const members = pickMembers(parseObject(answer.text), errorMembers);
   if (members?.['error'] === 'unsupported_token_type') return;
@@ -45,5 +35,5 @@ async function revoke(
   const { status, retryAfterMs = Infinity } = failure;
   if (isLastTry || status !== 503 || retryAfterMs > longestWaitMs) throw failure;
   await clock.sleep(retryAfterMs, signal);
-  return revoke(server, url, parameters, context, true);
+  return revoke(server, post, context, true);
 }

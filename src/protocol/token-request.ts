@@ -1,66 +1,55 @@
-import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 'oauth4webapi';
 import { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { Preset } from '../core/preset.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { AuthorizationServer } from './authorization-server.js';
-import { type Answer, exchange, type Post } from './exchange.js';
+import { type AuthorizationServer, endpointFor } from './authorization-server.js';
+import type { Answer } from './exchange.js';
+import { type FormPost, postForm } from './post-form.js';
 import { pickMembers, type ResponseMembers } from './response-members.js';
 import type { ServerMetadata } from './server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
 import { parseExpiresIn, tokenMembers, toTokenSet } from './to-token-set.js';
 
 /** One token request, of any grant type. */
-export interface TokenRequest {
+export interface TokenRequest extends Pick<FormPost, 'body' | 'sign' | 'secrets'> {
   readonly grantType: string;
-  readonly body: URLSearchParams;
   /** The scope that the answer is measured against. */
   readonly requested: readonly string[] | undefined;
   readonly isRenewable: boolean;
-  /** What was sent beside the client's credentials and must not be shown. */
-  readonly secrets: readonly string[];
 }
 
 /** Sends token requests to a server. The returned function is a grant's only way out. */
 export function tokenRequester(server: AuthorizationServer): (request: TokenRequest, context: GrantContext) => Promise<TokenSet> {
   let isMethodChecked = false;
   return async (request, context) => {
-    const { clock, signal, report } = context;
-    const { clientId, preset } = server;
+    const { preset, dpop } = server;
+    const { isRenewable, requested } = request;
     const metadata = await server.metadata(context);
     if (!isMethodChecked) {
       isMethodChecked = true;
       warnOfMethod(server.auth.method, metadata, context);
     }
-    const secrets = [...request.secrets];
-    let sentAt = clock.now();
-    const authenticate = async (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => {
-      secrets.push(...(await server.auth.authenticate({ clientId, body, headers })));
-    };
-    const as = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint ?? '' };
-    const answer = await exchange('token', server.fetch, signal, (send) =>
-      genericTokenEndpointRequest(as, { client_id: clientId }, authenticate, request.grantType, request.body, {
-        [customFetch]: (url: string, post: Post) => {
-          sentAt = clock.now();
-          return send(url, post);
-        },
-        // Which URLs may be plain http was decided with the configuration, or by discovery.
-        [allowInsecureRequests]: true,
-      }),
-    );
-    const members = readMembers(answer, preset);
-    const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
-    if (!isSuccess || (typeof members['error'] === 'string' && members['access_token'] === undefined)) {
-      throw toTokenError(answer, members, { preset, isRenewable: request.isRenewable, secrets, clock });
+    const url = endpointFor(server, metadata, 'token_endpoint') ?? '';
+    const body = new URLSearchParams([['grant_type', request.grantType], ...request.body]);
+    // Each cause is mended once: a nonce that was missing (RFC 9449 §8), a date that was wrong.
+    const mended = new Set<'nonce' | 'date'>();
+    for (;;) {
+      const { answer, sentAt, secrets, misdated } = await postForm(server, { ...request, phase: 'token', url, metadata, body }, context);
+      const members = readMembers(answer, preset);
+      const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
+      if (isSuccess && (typeof members['error'] !== 'string' || members['access_token'] !== undefined)) {
+        const tokens = toTokenSet(members, parseExpiresIn(members['expires_in']), { preset, sentAt, requested, isRenewable, report: context.report });
+        if (dpop?.required && tokens.tokenType !== 'DPoP') {
+          throw new TokenError('unacceptable_response', 'the token is not bound to the DPoP key, though that is required', { phase: 'token' });
+        }
+        return tokens;
+      }
+      const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && answer.headers.has('dpop-nonce');
+      const cause = wantsNonce ? 'nonce' : misdated && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
+      if (cause === undefined || mended.has(cause)) throw toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });
+      mended.add(cause);
     }
-    return toTokenSet(members, parseExpiresIn(members['expires_in']), {
-      preset,
-      sentAt,
-      requested: request.requested,
-      isRenewable: request.isRenewable,
-      report,
-    });
   };
 }
 

@@ -31,8 +31,8 @@ describe('the token request', () => {
     expect(request?.headers.get('accept')).toBe('application/json');
     expect(request?.headers.get('content-type')).toMatch(/^application\/x-www-form-urlencoded/);
     expect([...(request?.body ?? [])]).toEqual([
-      ['scope', 'a b'],
       ['grant_type', 'client_credentials'],
+      ['scope', 'a b'],
     ]);
   });
 
