@@ -39,11 +39,6 @@ export type Prove = (request: ProofRequest) => Promise<string>;
 
 type PresentedTokens = Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>;
 
-/** Whether a value is an access token that fits into a header as it is. (`standards.md` P16) */
-export function isTokenValue(value: unknown): value is string {
-  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
-}
-
 // Private fields with prototype getters: nothing that walks an object's properties meets the value.
 class HeldAccessToken implements AccessToken {
   readonly #value: string;

@@ -1,10 +1,11 @@
-import { type AccessToken, isTokenValue } from '../core/access-token.js';
+import type { AccessToken } from '../core/access-token.js';
 import { checkBoolean, checkFunction, checkOptions, checkPort, invalidOption } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import { checkInsecureOrigins } from '../core/secure-url.js';
 import { systemClock } from '../core/system-clock.js';
 import type { TokenSource } from '../core/token-source.js';
+import { isTokenValue } from '../core/token-value.js';
 import { abortable } from '../core/waiting.js';
 import { type AllowedResource, createAllowList } from './allow-list.js';
 import type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';

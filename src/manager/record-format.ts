@@ -1,7 +1,8 @@
-import { createAccessToken, isTokenValue } from '../core/access-token.js';
+import { createAccessToken } from '../core/access-token.js';
 import type { Stored } from '../core/token-store.js';
 import type { TokenSet } from '../core/token-set.js';
 import { type EndReason, elapsedMs, type GrantRecord, type HeldToken, holdToken, type Instant, type Windows } from './state.js';
+import { isTokenValue } from '../core/token-value.js';
 
 const formatVersion = 1;
 const futureToleranceMs = 60_000;

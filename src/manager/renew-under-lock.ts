@@ -1,7 +1,8 @@
-import { type AccessToken, createAccessToken, isTokenValue } from '../core/access-token.js';
+import { type AccessToken, createAccessToken } from '../core/access-token.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import type { TokenSet } from '../core/token-set.js';
+import { isTokenValue } from '../core/token-value.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { decide } from './decide.js';
 import { asTokenError, endedError, sessionChanged } from './failures.js';
