@@ -6,16 +6,24 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { entries, packageJson } from './entries.mjs';
 
-/** Bytes, minified and gzipped; `external` is left out of the figure. `max` only ever goes down, towards `goal`: see docs/decisions/0011. */
+const manager = "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'";
+const http = "export * from './dist/http.js'";
+
+/**
+ * Bytes, minified and gzipped; `external` is left out of the figure, and so is what `beside` weighs by itself. `max` only ever
+ * goes down, towards `goal`: see docs/decisions/0011.
+ */
 const budgets = [
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 18_400, goal: 13_000 },
   {
-    name: 'manager + memoryStore + clientCredentials',
-    code: "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'",
-    external: [],
-    max: 19_250,
-    goal: 13_000,
+    name: 'tokenkeep/http, its own code (beside the manager, without ky)',
+    code: `${manager};${http}`,
+    external: ['ky'],
+    beside: manager,
+    max: 3_450,
+    goal: 3_000,
   },
-  { name: 'tokenkeep/http on top of ky', code: "export * from './dist/http.js'", external: ['ky'], max: 5_750, goal: 3_000 },
+  { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_400, goal: 5_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */
@@ -61,8 +69,9 @@ export async function sizes() {
   const problems = [];
   /** @type {{ what: string, bytes: number, max?: number, goal?: number, files?: { path: string, bytes: number }[] }[]} */
   const rows = [];
-  for (const { name, code, external, max, goal } of budgets) {
-    const { bytes, files } = await bundle(code, external);
+  for (const { name, code, external, beside, max, goal } of budgets) {
+    const { bytes: all, files } = await bundle(code, external);
+    const bytes = all - (beside ? (await bundle(beside)).bytes : 0);
     rows.push({ what: name, bytes, max, goal, files });
     if (bytes > max) problems.push(`${name}: ${bytes} bytes, the budget is ${max}`);
   }
