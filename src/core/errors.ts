@@ -9,7 +9,7 @@
 export type TokenErrorKind = 'transient' | 'interaction' | 'configuration' | 'terminal';
 
 /** Where a failure happened. */
-export type TokenErrorPhase = 'options' | 'discovery' | 'token' | 'revocation' | 'store' | 'lock' | 'wait' | 'http' | 'manager';
+export type TokenErrorPhase = 'options' | 'discovery' | 'token' | 'device' | 'introspection' | 'revocation' | 'store' | 'lock' | 'wait' | 'http' | 'manager';
 
 /** Why it failed: a closed list, documented one by one in `docs/errors.md`. */
 export type TokenErrorCode =

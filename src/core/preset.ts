@@ -26,6 +26,8 @@ export interface Preset {
   readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
   /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
   readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
+  /** Whom the assertions that a client signs are for (RFC 7523 §3). @default 'issuer' */
+  readonly assertionAudience?: 'issuer' | 'token_endpoint' | undefined;
   /** Provider error codes that mean something else here; they move an error between kinds, never hide one. */
   readonly codeMap?: Readonly<Record<string, 'grant_revoked' | 'interaction_required' | 'client_rejected' | 'request_rejected' | 'server_error'>> | undefined;
 }

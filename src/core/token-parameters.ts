@@ -10,7 +10,8 @@ export interface TokenParameters {
 }
 
 // Those that the protocol sets itself, and those that have an option of their own.
-const reserved = /^(grant_type|client_(id|secret|assertion.*)|code(_verifier)?|refresh_token|redirect_uri|scope|resource|audience)$/;
+const reserved =
+  /^(grant_type|client_(id|secret|assertion.*)|code(_verifier)?|refresh_token|redirect_uri|scope|resource|audience|assertion|(subject|actor)_token(_type)?|requested_token_type|device_code)$/;
 
 /** Checks a grant's own parameters, or a target's: what that leaves out is taken from the `defaults`. */
 export function checkTokenParameters(target: TokenTarget, defaults?: TokenParameters): TokenParameters {

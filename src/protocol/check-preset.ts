@@ -36,6 +36,7 @@ const presetShape = object({
   rawMembers: list('names', (entry) => typeof entry === 'string'),
   scopeOnRefresh: word('omit', 'required'),
   rotation: word('always', 'optional', 'none', 'unknown'),
+  assertionAudience: word('issuer', 'token_endpoint'),
   codeMap: object(undefined, word('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error')),
 });
 

@@ -5,7 +5,7 @@ const maxAnswerBytes = 256 * 1024;
 const maxDocumentBytes = 1024 * 1024;
 
 /** What a request is made for. It decides how large an answer may be. */
-export type ExchangePhase = 'discovery' | 'token' | 'revocation';
+export type ExchangePhase = 'discovery' | 'token' | 'device' | 'introspection' | 'revocation';
 
 /** An answer of the authorization server, read to its end. */
 export interface Answer {

@@ -5,6 +5,7 @@ import type { Answer } from './exchange.js';
 import { excerpt } from './excerpt.js';
 import type { ResponseMembers } from './response-members.js';
 import { parseRetryAfter } from './retry-after.js';
+import { parseExpiresIn } from './to-token-set.js';
 
 /** What the reading of a failure depends on beside the answer itself. */
 export interface FailureContext {
@@ -27,13 +28,13 @@ const words: readonly (readonly [TokenErrorCode, RegExp])[] = [
 ];
 
 /** The members of an error answer that are read. */
-export const errorMembers: readonly string[] = ['error', 'error_description', 'suberror', 'error_codes'];
+export const errorMembers: readonly string[] = ['error', 'error_description', 'suberror', 'error_codes', 'interval'];
 
 /** An answer that is no success, as a failure: the taxonomy of `standards.md` R10. `members`: undefined without a JSON object. */
 export function toTokenError(answer: Answer, members: ResponseMembers | undefined, context: FailureContext): TokenError {
   const { phase, origin, status, headers } = answer;
   const { secrets, clock } = context;
-  const { error, error_description: description } = members ?? {};
+  const { error, error_description: description, interval } = members ?? {};
   const word = typeof error === 'string' && error !== '' ? error : undefined;
   const oauthError = word && showWord(word, secrets);
   const asked = parseRetryAfter(headers.get('retry-after'), clock.now());
@@ -44,7 +45,7 @@ export function toTokenError(answer: Answer, members: ResponseMembers | undefine
     phase,
     status,
     oauthError,
-    retryAfterMs: word === 'slow_down' ? Math.max(5000, asked ?? 0) : asked,
+    retryAfterMs: word === 'slow_down' ? Math.max(5000, asked ?? 0, parseExpiresIn(interval) ?? 0) : asked,
   });
 }
 
