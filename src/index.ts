@@ -3,6 +3,7 @@ export type { Clock, SleepOptions } from './core/clock.js';
 export { isTokenError, TokenError, type TokenErrorCode, type TokenErrorDetails, type TokenErrorKind, type TokenErrorPhase } from './core/errors.js';
 export type { HttpEvent, JournalEntry, RenewalReason, TokenEvent, WarningCode } from './core/events.js';
 export type { Grant, GrantContext } from './core/grant.js';
+export type { KeyStore } from './core/key-store.js';
 export type { Lock, LockOptions } from './core/lock.js';
 export type { Preset } from './core/preset.js';
 export { systemClock } from './core/system-clock.js';
@@ -18,5 +19,7 @@ export { type ClientAuth, type ClientSecret, type ClientSecretBasicOptions, clie
 export { type ClientCredentialsOptions, clientCredentials } from './protocol/client-credentials.js';
 export { type CustomGrantOptions, type CustomTokens, customGrant } from './protocol/custom-grant.js';
 export { type RefreshTokenOptions, refreshToken } from './protocol/refresh-token.js';
+export { type Dpop, type DpopOptions, type DpopProofRequest, dpop } from './protocol/dpop.js';
+export type { DpopAlgorithm, DpopKeyOptions } from './protocol/dpop-key.js';
 export type { ServerMetadata } from './protocol/server-metadata.js';
 export { type StaticTokenOptions, staticToken } from './protocol/static-token.js';

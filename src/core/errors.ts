@@ -28,6 +28,7 @@ export type TokenErrorCode =
   | 'session_changed'
   | 'login_required'
   | 'interaction_required'
+  | 'key_lost'
   | 'invalid_option'
   | 'client_rejected'
   | 'request_rejected'
@@ -60,7 +61,7 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'grant_failed',
     ],
   ],
-  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required']],
+  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required', 'key_lost']],
   ['terminal', ['disposed', 'static_token_expired']],
 ];
 

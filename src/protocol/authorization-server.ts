@@ -52,7 +52,7 @@ export function checkAuthorizationServer(where: string, options: AuthorizationSe
   const preset = checkPreset(options.preset);
   const insecureOrigins = checkInsecureOrigins(options.allowInsecureHttp);
   checkFunction('fetch', options.fetch);
-  checkPort('dpop', dpop, ['prove', 'thumbprint']);
+  checkPort('dpop', dpop, ['prove', 'thumbprint', 'isNew']);
   if (typeof auth?.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
   // Whatever a page holds, everyone who opens it holds (RFC 10017 §6.3.3).
   if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis)

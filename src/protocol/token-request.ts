@@ -22,6 +22,7 @@ export interface TokenRequest extends Pick<FormPost, 'body' | 'sign' | 'secrets'
 /** Sends token requests to a server. The returned function is a grant's only way out. */
 export function tokenRequester(server: AuthorizationServer): (request: TokenRequest, context: GrantContext) => Promise<TokenSet> {
   let isMethodChecked = false;
+  let isKeyAccepted = false;
   return async (request, context) => {
     const { preset, dpop } = server;
     const { isRenewable, requested } = request;
@@ -43,11 +44,17 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
         if (dpop?.required && tokens.tokenType !== 'DPoP') {
           throw new TokenError('unacceptable_response', 'the token is not bound to the DPoP key, though that is required', { phase: 'token' });
         }
+        isKeyAccepted = true;
         return tokens;
       }
       const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && answer.headers.has('dpop-nonce');
       const cause = wantsNonce ? 'nonce' : misdated && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
-      if (cause === undefined || mended.has(cause)) throw toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });
+      if (cause === undefined || mended.has(cause)) {
+        const error = toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });
+        // Tokens that are bound to a key end with it (RFC 9449 §5).
+        const isKeyLost = error.code === 'grant_revoked' && !isKeyAccepted && (await dpop?.isNew());
+        throw isKeyLost ? new TokenError('key_lost', 'the refresh token was refused with a DPoP key that is new', error) : error;
+      }
       mended.add(cause);
     }
   };

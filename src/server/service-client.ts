@@ -47,7 +47,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   };
 }
 
-const grantOptionNames = ['issuer', 'server', 'clientId', 'auth', 'fetch', 'preset', 'allowInsecureHttp', 'scope', 'resource', 'audience', 'params'];
+const grantOptionNames = ['issuer', 'server', 'clientId', 'auth', 'dpop', 'fetch', 'preset', 'allowInsecureHttp', 'scope', 'resource', 'audience', 'params'];
 
 function checked(options: ServiceClientOptions): ServiceClientOptions {
   checkOptions('createServiceClient', options, [...grantOptionNames, ...managerOptionNames.filter((name) => name !== 'grant')]);
