@@ -1,3 +1,4 @@
+import { dpopAlgorithms } from './dpop-proof.js';
 import { type Exchange, respondJson, respondRaw } from './server-context.js';
 
 /** Where the fake server's parts are, below its issuer. */
@@ -32,6 +33,7 @@ function serverMetadata({ context, knobs }: Exchange): Readonly<Record<string, u
     response_types_supported: [],
     token_endpoint_auth_methods_supported: knobs.authMethods,
     revocation_endpoint_auth_methods_supported: knobs.revocation ? knobs.authMethods : undefined,
+    dpop_signing_alg_values_supported: knobs.dpop === 'ignored' ? undefined : dpopAlgorithms,
     ...knobs.metadata,
   };
 }

@@ -4,6 +4,7 @@ import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
 import { discoveryEndpoint, serverPaths } from './discovery-endpoint.js';
+import { DpopNonces } from './dpop-nonces.js';
 import { standardGrants } from './fake-grant.js';
 import type { FakeAuthorizationServer, FakeAuthorizationServerOptions } from './fake-server-api.js';
 import { followRedirects } from './follow-redirects.js';
@@ -54,6 +55,9 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     registry,
     clients,
     grants: { ...standardGrants, ...options.grants },
+    tokenNonces: new DpopNonces(),
+    apiNonces: new DpopNonces(),
+    proofs: new Set(),
     deliveries: { bytes: 0, cancelled: 0 },
     waits: 0,
   };
@@ -165,12 +169,12 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     clearRequests() {
       requests.length = 0;
     },
-    issueRefreshToken({ clientId = 'client', scope = '' } = {}) {
-      const family = registry.newFamily(clientId, scope.split(' ').filter(Boolean));
+    issueRefreshToken({ clientId = 'client', scope = '', jkt } = {}) {
+      const family = registry.newFamily(clientId, scope.split(' ').filter(Boolean), jkt);
       return registry.addRefreshToken(family, 0, Number.NEGATIVE_INFINITY);
     },
-    issueAccessToken({ clientId = 'client', scope = '' } = {}) {
-      return issueAccessToken({ context, knobs }, { clientId, scope: scope.split(' ').filter(Boolean), resource: [], expiresIn: knobs.expiresIn });
+    issueAccessToken({ clientId = 'client', scope = '', jkt } = {}) {
+      return issueAccessToken({ context, knobs }, { clientId, scope: scope.split(' ').filter(Boolean), resource: [], expiresIn: knobs.expiresIn, jkt });
     },
     revokeAccessToken: (value) => registry.revokeAccessToken(value),
     revokeAllAccessTokens() {

@@ -44,9 +44,9 @@ export interface FakeAuthorizationServer {
   /** Forgets the requests recorded so far; tokens and knobs stay. */
   clearRequests(): void;
   /** The refresh token of a new sign-in. */
-  issueRefreshToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
+  issueRefreshToken(options?: IssueOptions): string;
   /** An access token that no request asked for. */
-  issueAccessToken(options?: { readonly clientId?: string | undefined; readonly scope?: string | undefined }): string;
+  issueAccessToken(options?: IssueOptions): string;
   /** The API refuses this access token from now on; false when it never was issued. */
   revokeAccessToken(value: string): boolean;
   revokeAllAccessTokens(): void;
@@ -56,6 +56,14 @@ export interface FakeAuthorizationServer {
   isLiveRefreshToken(value: string): boolean;
   /** Gives a client another secret. */
   setSecret(clientId: string, secret: string): void;
+}
+
+export interface IssueOptions {
+  /** @default 'client' */
+  readonly clientId?: string | undefined;
+  readonly scope?: string | undefined;
+  /** Thumbprint of the DPoP key that the token is bound to (RFC 9449 §6). @default a bearer token */
+  readonly jkt?: string | undefined;
 }
 
 export interface FakeServerMetadata {

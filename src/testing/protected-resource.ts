@@ -1,4 +1,6 @@
 import { challengeForms } from './challenge-forms.js';
+import { dpopAlgorithms, offerNonce, readProof } from './dpop-proof.js';
+import type { OAuthFault } from './fake-grant.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { type Exchange, respond, respondJson, respondRaw, wait } from './server-context.js';
 import type { IssuedAccessToken } from './token-registry.js';
@@ -32,15 +34,15 @@ const openRoutes: Readonly<Record<string, (request: RecordedRequest, exchange: E
   '/status': (request, exchange) => respond(exchange, { status: Number(new URL(request.url).searchParams.get('code') ?? 200) }),
 };
 
-/** An API that takes the tokens of this server (RFC 6750), and answers with what it knows of the token. */
+/** An API that takes the tokens of this server (RFC 6750, RFC 9449 §7), and answers with what it knows of the token. */
 export async function protectedResource(request: RecordedRequest, exchange: Exchange): Promise<Response> {
   await wait(exchange, exchange.knobs.apiLatencyMs);
-  const response = answer(request, exchange);
+  const response = offerNonce(await answer(request, exchange), request, exchange);
   await wait(exchange, exchange.knobs.apiLatencyAfterMs);
   return response;
 }
 
-function answer(request: RecordedRequest, exchange: Exchange): Response {
+async function answer(request: RecordedRequest, exchange: Exchange): Promise<Response> {
   const { knobs, context } = exchange;
   if (knobs.apiAnswer !== undefined) return respondRaw(exchange, knobs.apiAnswer);
   const { pathname } = new URL(request.url);
@@ -50,9 +52,14 @@ function answer(request: RecordedRequest, exchange: Exchange): Response {
   const header = request.headers.get('authorization');
   // RFC 6750 §3.1: no error code for a request that carries no token.
   if (header === null) return challenged(exchange, ['Bearer realm="api"']);
-  const value = /^bearer +(\S+)$/i.exec(header)?.[1] ?? '';
+  const [, scheme, value = ''] = /^(bearer|dpop) +(\S+)$/i.exec(header) ?? [];
+  const isBound = scheme?.toLowerCase() === 'dpop';
+  const key = isBound ? await readProof(request, exchange, value) : undefined;
+  if (isBound && (!key || 'error' in key)) return unproven(exchange, key ?? { error: 'invalid_dpop_proof', description: 'there is none' });
   const token = context.registry.liveAccessToken(value, context.now());
-  if (token === undefined || knobs.apiRefuses) return challenged(exchange);
+  const jkt = key && 'jkt' in key ? key.jkt : undefined;
+  // A token that is bound is no bearer token (RFC 9449 §7.2).
+  if (token === undefined || knobs.apiRefuses || token.jkt !== jkt) return challenged(exchange);
   if (knobs.requiredScope !== undefined && !token.scope.includes(knobs.requiredScope)) return forbidden(exchange, knobs.requiredScope);
 
   const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
@@ -66,6 +73,10 @@ function challenged(exchange: Exchange, lines?: readonly string[]): Response {
   const response = respondJson(exchange, 401, { error: 'unauthorized' });
   for (const line of lines ?? (typeof challenge === 'string' ? challengeForms[challenge] : challenge)) response.headers.append('www-authenticate', line);
   return response;
+}
+
+function unproven(exchange: Exchange, { error, description }: OAuthFault): Response {
+  return challenged(exchange, [`DPoP error="${error}", error_description="${description}", algs="${dpopAlgorithms.join(' ')}"`]);
 }
 
 function forbidden(exchange: Exchange, scope: string): Response {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { ClientRegistry } from './client-authentication.js';
 import { type DeliveryCounts, deliveredBody } from './delivered-body.js';
+import type { DpopNonces } from './dpop-nonces.js';
 import type { FakeGrant } from './fake-grant.js';
 import type { Latency, RawAnswer, ServerKnobs } from './server-knobs.js';
 import type { TokenRegistry } from './token-registry.js';
@@ -16,6 +17,10 @@ export interface ServerContext {
   readonly registry: TokenRegistry;
   readonly clients: ClientRegistry;
   readonly grants: Readonly<Record<string, FakeGrant>>;
+  readonly tokenNonces: DpopNonces;
+  readonly apiNonces: DpopNonces;
+  /** The `jti` of every DPoP proof that was taken. */
+  readonly proofs: Set<string>;
   readonly deliveries: DeliveryCounts;
   /** Requests that waited a {@link Latency} so far. */
   waits: number;

@@ -106,6 +106,16 @@ export interface ServerKnobs {
   /** Every client is refused with `invalid_client`, until this is switched off again. */
   rejectClients: boolean;
 
+  // Sender-constrained tokens (RFC 9449)
+  /** Requests with a proof get a token that is bound to its key; proofs may also be required, or ignored (a downgrade). */
+  dpop: 'supported' | 'required' | 'ignored';
+  /** How far the date of a proof may be off. */
+  dpopLeewayMs: number;
+  /** Proofs at the token endpoint need a nonce, and there is a new one every so often (0: each is good for one request); undefined: none is needed. */
+  dpopNonceMs: number | undefined;
+  /** The same at the API, with nonces of its own. */
+  apiDpopNonceMs: number | undefined;
+
   // Throttle and failure
   /** In place of the endpoint's own answer, before it looks at the request. */
   answer: RawAnswer | undefined;
@@ -187,6 +197,10 @@ export function defaultKnobs(): ServerKnobs {
     rejectDoubleAuthentication: true,
     authMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     rejectClients: false,
+    dpop: 'supported',
+    dpopLeewayMs: 60_000,
+    dpopNonceMs: undefined,
+    apiDpopNonceMs: undefined,
     answer: undefined,
     retryAfter: undefined,
     error: undefined,

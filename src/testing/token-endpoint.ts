@@ -1,5 +1,6 @@
 import { randomId } from '../core/random.js';
 import { authenticateClient } from './client-authentication.js';
+import { offerNonce, type ProvenKey, readProof } from './dpop-proof.js';
 import type { FakeGrantSuccess, OAuthFault } from './fake-grant.js';
 import { fakeJwt } from './fake-jwt.js';
 import type { RecordedRequest } from './recorded-request.js';
@@ -13,7 +14,7 @@ export async function tokenEndpoint(request: RecordedRequest, exchange: Exchange
   await wait(exchange, knobs.latencyBeforeMs);
   if (knobs.connection === 'dropBeforeCommit') throw connectionLost();
   if (knobs.connection === 'hangBeforeCommit') return silence();
-  const response = refusal(request, exchange) ?? decide(request, exchange);
+  const response = offerNonce(refusal(request, exchange) ?? (await decideBound(request, exchange)), request, exchange);
   await wait(exchange, knobs.latencyAfterMs);
   if (knobs.connection === 'dropAfterCommit') throw connectionLost();
   return knobs.connection === 'hangAfterCommit' ? silence() : response;
@@ -32,7 +33,15 @@ function refusal(request: RecordedRequest, exchange: Exchange): Response | undef
   return knobs.error === undefined ? undefined : respondFault(exchange, { error: knobs.error }, request);
 }
 
-function decide(request: RecordedRequest, exchange: Exchange): Response {
+async function decideBound(request: RecordedRequest, exchange: Exchange): Promise<Response> {
+  const { dpop } = exchange.knobs;
+  const key = dpop === 'ignored' ? undefined : await readProof(request, exchange);
+  if (key && 'error' in key) return respondFault(exchange, key, request);
+  if (!key && dpop === 'required') return respondFault(exchange, { error: 'invalid_dpop_proof', description: 'there is none' }, request);
+  return decide(request, exchange, key);
+}
+
+function decide(request: RecordedRequest, exchange: Exchange, key: ProvenKey | undefined): Response {
   const { knobs, context } = exchange;
   const { params } = request;
   const repeated = [...params.keys()].find((name) => name !== 'resource' && name !== 'audience' && params.getAll(name).length > 1);
@@ -54,12 +63,12 @@ function decide(request: RecordedRequest, exchange: Exchange): Response {
       const family = context.registry.newFamily(client.clientId, scope);
       return { family, refreshToken: context.registry.addRefreshToken(family, 0, now + knobs.replicationLagMs) };
     },
-    refresh: (value) => context.registry.refresh(value, client.clientId, knobs, now),
+    refresh: (value) => context.registry.refresh(value, { clientId: client.clientId, jkt: key?.jkt }, knobs, now),
   });
-  return 'error' in result ? respondFault(exchange, result, request) : respondTokens(exchange, client.clientId, result, params);
+  return 'error' in result ? respondFault(exchange, result, request) : respondTokens(exchange, client.clientId, result, params, key);
 }
 
-function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSuccess, params: URLSearchParams): Response {
+function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSuccess, params: URLSearchParams, key: ProvenKey | undefined): Response {
   const { knobs, context } = exchange;
   const scope = knobs.grantedScope?.split(' ').filter(Boolean) ?? result.scope;
   const expiresIn = knobs.expiresInRange === undefined ? knobs.expiresIn : drawn(knobs.expiresInRange, context.random());
@@ -71,8 +80,9 @@ function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSu
       resource: params.getAll('resource'),
       audience: params.get('audience') ?? undefined,
       expiresIn,
+      jkt: key?.jkt,
     }),
-    token_type: knobs.tokenType,
+    token_type: key ? 'DPoP' : knobs.tokenType,
     expires_in: expiresIn,
     refresh_token: result.refreshToken,
     scope: scopeMember(scope, knobs.scopeForm),
@@ -88,6 +98,7 @@ export interface AccessTokenRequest {
   readonly resource: readonly string[];
   readonly audience?: string | undefined;
   readonly family?: FakeGrantSuccess['family'];
+  readonly jkt?: string | undefined;
   readonly expiresIn: unknown;
 }
 
@@ -119,6 +130,7 @@ function jwtClaims(
     exp: at(knobs.jwtExpInMs === undefined ? lifetimeMs : knobs.jwtExpInMs),
     iat: at(knobs.jwtIatInMs),
     nbf: at(knobs.jwtNbfInMs),
+    cnf: token.jkt === undefined ? undefined : { jkt: token.jkt },
   };
 }
 

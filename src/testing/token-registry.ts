@@ -11,12 +11,16 @@ export interface IssuedAccessToken {
   /** By the server's clock. */
   readonly expiresAt: number;
   readonly family: GrantFamily | undefined;
+  /** Thumbprint of the DPoP key that it is bound to (RFC 9449 §6). */
+  readonly jkt?: string | undefined;
 }
 
 /** All tokens that come from one sign-in. */
 export interface GrantFamily {
   readonly clientId: string;
   readonly scope: readonly string[];
+  /** Thumbprint of the DPoP key that its refresh tokens are bound to (RFC 9449 §5). */
+  readonly jkt?: string | undefined;
   /** How many times the refresh token was replaced. */
   generation: number;
   revoked: boolean;
@@ -35,6 +39,13 @@ interface IssuedRefreshToken {
 export interface Refreshed {
   readonly family: GrantFamily;
   readonly refreshToken: string | undefined;
+}
+
+/** Who spends a refresh token. */
+export interface RefreshSender {
+  readonly clientId: string;
+  /** Thumbprint of the DPoP key that the request was signed with. */
+  readonly jkt: string | undefined;
 }
 
 /** Every token that was issued, and whether it still lives. */
@@ -74,8 +85,8 @@ export class TokenRegistry {
     return this.#access.has(value);
   }
 
-  newFamily(clientId: string, scope: readonly string[]): GrantFamily {
-    return { clientId, scope, generation: 0, revoked: false };
+  newFamily(clientId: string, scope: readonly string[], jkt?: string): GrantFamily {
+    return { clientId, scope, jkt, generation: 0, revoked: false };
   }
 
   addRefreshToken(family: GrantFamily, generation: number, knownFrom: number): string {
@@ -91,9 +102,10 @@ export class TokenRegistry {
   }
 
   /** Spends a refresh token; undefined is `invalid_grant`. */
-  refresh(value: string, clientId: string, knobs: ServerKnobs, now: number): Refreshed | undefined {
+  refresh(value: string, { clientId, jkt }: RefreshSender, knobs: ServerKnobs, now: number): Refreshed | undefined {
     const token = this.#refresh.get(value);
     if (token === undefined || token.revoked || token.family.revoked || token.family.clientId !== clientId || now < token.knownFrom) return undefined;
+    if (token.family.jkt !== undefined && token.family.jkt !== jkt) return undefined;
     if (token.spentAt !== undefined && !this.#inGrace(token, token.spentAt, knobs, now)) {
       this.reuses++;
       this.#punish(token, knobs.reuseRevokes);
