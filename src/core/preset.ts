@@ -6,6 +6,12 @@ export interface Preset {
   readonly discovery?: 'oidc' | 'oauth' | undefined;
   /** Hosts beside the issuer's own where discovery may put endpoints that are not https or lie on private addresses. */
   readonly endpointOrigins?: readonly string[] | undefined;
+  /** Whom signed assertions are for, of clients and of grants. @default 'issuer' (RFC 7523 §3 as updated by RFC 10070) */
+  readonly assertionAudience?: 'issuer' | 'token_endpoint' | undefined;
+  /** The `typ` of clients' assertions. @default 'client-authentication+jwt' */
+  readonly assertionTyp?: 'client-authentication+jwt' | 'JWT' | 'none' | undefined;
+  /** Which headers name the key of such assertions, as far as they are known. @default kid and x5t#S256 */
+  readonly assertionHeaders?: readonly ('kid' | 'x5t' | 'x5t#S256')[] | undefined;
   /** What separates scope tokens in responses. @default 'space' */
   readonly scopeSeparator?: 'space' | 'comma' | undefined;
   /** Statuses of a successful token response. @default [200] */
@@ -26,8 +32,6 @@ export interface Preset {
   readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
   /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
   readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
-  /** Whom the assertions that a client signs are for (RFC 7523 §3). @default 'issuer' */
-  readonly assertionAudience?: 'issuer' | 'token_endpoint' | undefined;
   /** Provider error codes that mean something else here; they move an error between kinds, never hide one. */
   readonly codeMap?: Readonly<Record<string, 'grant_revoked' | 'interaction_required' | 'client_rejected' | 'request_rejected' | 'server_error'>> | undefined;
 }

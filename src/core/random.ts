@@ -22,7 +22,8 @@ function fill<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(arra
   return crypto.getRandomValues(array);
 }
 
-function base64url(bytes: Uint8Array): string {
+/** Bytes in the alphabet of URLs, without padding (RFC 4648 §5). */
+export function base64url(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

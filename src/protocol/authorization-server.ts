@@ -53,12 +53,13 @@ export function checkAuthorizationServer(where: string, options: AuthorizationSe
   const insecureOrigins = checkInsecureOrigins(options.allowInsecureHttp);
   checkFunction('fetch', options.fetch);
   checkPort('dpop', dpop, ['prove', 'thumbprint', 'isNew']);
-  if (typeof auth?.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)', auth);
+  if (typeof auth?.authenticate !== 'function') throw invalidOption('auth', 'none(), clientSecretBasic(…) or another client authentication', auth);
   // Whatever a page holds, everyone who opens it holds (RFC 10017 §6.3.3).
   if (auth.method !== 'none' && 'window' in globalThis && 'document' in globalThis)
     throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
   if ((issuer === undefined) === (server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', issuer);
   const fetch = auth.mutualTls?.fetch ?? options.fetch;
+  if ((options.fetch ?? fetch) !== fetch) throw invalidOption('fetch', 'none beside that of mutualTls(…), which carries the requests', options.fetch);
   const shared = { clientId, auth, dpop, fetch, preset, time: new ServerTime(), nonces: new Map<string, string>() };
   if (server === undefined) {
     const trust = { issuer: checkIssuer('issuer', issuer, insecureOrigins), preset, insecureOrigins };

@@ -23,6 +23,9 @@ const tokenType = word('Bearer', 'DPoP');
 const presetShape = object({
   discovery: word('oidc', 'oauth'),
   endpointOrigins: list('origins', isOrigin),
+  assertionAudience: word('issuer', 'token_endpoint'),
+  assertionTyp: word('client-authentication+jwt', 'JWT', 'none'),
+  assertionHeaders: list('kid, x5t, x5t#S256', (entry) => entry === 'kid' || entry === 'x5t' || entry === 'x5t#S256'),
   scopeSeparator: word('space', 'comma'),
   successStatuses: list('2xx statuses', (entry) => typeof entry === 'number' && entry >= 200 && entry < 300),
   responseFormat: word('json', 'form'),
@@ -36,7 +39,6 @@ const presetShape = object({
   rawMembers: list('names', (entry) => typeof entry === 'string'),
   scopeOnRefresh: word('omit', 'required'),
   rotation: word('always', 'optional', 'none', 'unknown'),
-  assertionAudience: word('issuer', 'token_endpoint'),
   codeMap: object(undefined, word('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error')),
 });
 

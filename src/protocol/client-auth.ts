@@ -1,6 +1,6 @@
 import { checkOptions, checkString, hasControlCharacter, invalidOption } from '../core/check-option.js';
-import { isTokenError, TokenError } from '../core/errors.js';
 import type { Preset } from '../core/preset.js';
+import { askFor } from './ask-for.js';
 
 /** How a client proves who it is (RFC 6749 §2.3): an opaque value. What is secret in it lives in a closure. */
 export interface ClientAuth {
@@ -86,20 +86,14 @@ export function clientSecretPost(secret: ClientSecret): ClientAuth {
   });
 }
 
-function secretReader(secret: unknown): () => Promise<string> {
+/** Reads the secret anew each time, and checks what a function gives. */
+export function secretReader(secret: unknown): () => Promise<string> {
   if (typeof secret !== 'function') {
     const value = checkString('secret', secret);
     return () => Promise.resolve(value);
   }
   return async () => {
-    let value: unknown;
-    try {
-      value = await secret();
-    } catch (error) {
-      if (isTokenError(error)) throw error;
-      // The foreign error may hold the secret or the way to it: only the fact is told.
-      throw new TokenError('grant_failed', 'the function that gives the client secret failed', { phase: 'token' });
-    }
+    const value: unknown = await askFor('the client secret', () => secret());
     if (typeof value !== 'string' || value === '' || hasControlCharacter(value))
       throw invalidOption('secret', 'a function that gives a string that is not empty and has no control characters', value);
     return value;

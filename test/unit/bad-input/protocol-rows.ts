@@ -98,7 +98,7 @@ const server: readonly Spoilt[] = [
   ...endpoints.map((revocation_endpoint): Spoilt => [withServer({ ...metadata, revocation_endpoint }), 'server.revocation_endpoint', https]),
   ...['', canaryNumber, null, undefined, [canary], `${canary}\t`, `${canary}\u0085`].map((clientId): Spoilt => [{ clientId }, 'clientId', text]),
   ...[null, canary, canaryNumber, {}, clientSecretPost, { method: canary }, { authenticate: canary }].map(
-    (value): Spoilt => [{ auth: value }, 'auth', 'none(), clientSecretBasic(…) or clientSecretPost(…)'],
+    (value): Spoilt => [{ auth: value }, 'auth', 'none(), clientSecretBasic(…) or another client authentication'],
   ),
   ...[null, canary, {}, `https://${canary}.test`].map((fetch): Spoilt => [{ fetch }, 'fetch', 'a function']),
   ...[null, canary, canaryNumber, true, {}, [null], ['']].map((allowInsecureHttp): Spoilt => [{ allowInsecureHttp }, 'allowInsecureHttp', insecure]),
