@@ -1,2 +1,3 @@
+export { createIntrospector, type Introspection, type IntrospectOptions, type Introspector, type IntrospectorOptions } from './protocol/introspection.js';
 export { type MutualTlsOptions, mutualTls } from './server/mutual-tls.js';
 export { createServiceClient, type ServiceClient, type ServiceClientOptions, type ServiceHttpOptions } from './server/service-client.js';
