@@ -46,7 +46,11 @@ export async function postForm(server: AuthorizationServer, post: FormPost, { cl
     const request = { clientId, issuer: server.issuer, tokenEndpoint: metadata.token_endpoint ?? url, preset, body, headers, now };
     if (post.sign) secrets.push(...(await post.sign(request)));
     secrets.push(...(await auth.authenticate(request)));
-    if (dpop && phase === 'token') headers.set('dpop', await dpop.prove({ method: 'POST', url, nonce: nonces.get(origin) }, now()));
+    if (dpop && phase === 'token') {
+      const proof = await dpop.prove({ method: 'POST', url, nonce: nonces.get(origin) }, now());
+      headers.set('dpop', proof);
+      secrets.push(proof);
+    }
     sentAt = clock.now();
     return send(url, { headers: Object.fromEntries(headers), body });
   });

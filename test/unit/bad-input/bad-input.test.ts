@@ -5,6 +5,7 @@ import {
   clientSecretPost,
   createTokenManager,
   customGrant,
+  dpop,
   localLock,
   memoryStore,
   none,
@@ -14,11 +15,13 @@ import {
 } from 'tokenkeep';
 import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
 import { createServiceClient } from 'tokenkeep/server';
-import { fakeAuthorizationServer, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
+import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { dpopRows } from './dpop-rows.js';
 import { goodFetch, goodHttp, httpRows } from './http-rows.js';
 import { goodManager, managerRows } from './manager-rows.js';
 import { goodClient, goodRefresh, protocolRows } from './protocol-rows.js';
+import { testKeyStore } from '../protocol/proofs.js';
 import { canary, canaryNumber, type Row } from './row.js';
 import { testingRows } from './testing-rows.js';
 
@@ -93,7 +96,7 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { managerRows, protocolRows, httpRows, testingRows, environmentRows };
+const tables = { managerRows, protocolRows, dpopRows, httpRows, testingRows, environmentRows };
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -149,6 +152,10 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['staticToken', () => staticToken({ accessToken: canary })],
     ['clientSecretBasic', () => clientSecretBasic(canary, {})],
     ['clientSecretPost', () => clientSecretPost(`${canary} é:%`)],
+    ['dpop', () => dpop({})],
+    ['dpop with a key store', () => dpop({ keyStore: testKeyStore(), keyName: 'key', alg: 'EdDSA', mode: 'preferred' })],
+    ['createServiceClient with dpop', () => createServiceClient({ ...goodClient, dpop: dpop() })],
+    ['keyStoreContract', () => keyStoreContract(() => testKeyStore(), {})],
     ['memoryStore', () => memoryStore({})],
     ['localLock', () => localLock({})],
     ['createServiceClient', () => createServiceClient(goodClient)],

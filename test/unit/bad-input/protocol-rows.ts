@@ -1,4 +1,4 @@
-import { clientCredentials, clientSecretBasic, clientSecretPost, none, refreshToken } from 'tokenkeep';
+import { clientCredentials, clientSecretBasic, clientSecretPost, dpop, none, refreshToken } from 'tokenkeep';
 import { createServiceClient } from 'tokenkeep/server';
 import { keeping, target } from './manager-rows.js';
 import { argument, call, canary, canaryNumber, noObject, type Row, type Spoilt, spoilt } from './row.js';
@@ -99,6 +99,9 @@ const server: readonly Spoilt[] = [
   ...['', canaryNumber, null, undefined, [canary], `${canary}\t`, `${canary}\u0085`].map((clientId): Spoilt => [{ clientId }, 'clientId', text]),
   ...[null, canary, canaryNumber, {}, clientSecretPost, { method: canary }, { authenticate: canary }].map(
     (value): Spoilt => [{ auth: value }, 'auth', 'none(), clientSecretBasic(…) or another client authentication'],
+  ),
+  ...[null, canary, true, {}, dpop, { prove: canary, thumbprint: canary, isNew: canary }].map(
+    (value): Spoilt => [{ dpop: value }, 'dpop', 'an object with prove(), thumbprint(), isNew()'],
   ),
   ...[null, canary, {}, `https://${canary}.test`].map((fetch): Spoilt => [{ fetch }, 'fetch', 'a function']),
   ...[null, canary, canaryNumber, true, {}, [null], ['']].map((allowInsecureHttp): Spoilt => [{ allowInsecureHttp }, 'allowInsecureHttp', insecure]),

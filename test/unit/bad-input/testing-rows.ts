@@ -1,12 +1,12 @@
 import { memoryStore } from 'tokenkeep';
-import { fakeAuthorizationServer, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
+import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { argument, call, canary, canaryNumber, noObject, type Row, type Spoilt, spoilt } from './row.js';
 
 const ms = 'a finite number of milliseconds';
 const clock = virtualClock();
 const server = fakeAuthorizationServer();
 
-const contractRows = [storeContract, lockContract].flatMap((factory) => {
+const contractRows = [storeContract, lockContract, keyStoreContract].flatMap((factory) => {
   const { name } = factory;
   const make = (options: unknown): unknown => call(factory, memoryStore, options);
   return [
