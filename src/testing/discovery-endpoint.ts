@@ -1,10 +1,13 @@
 import { dpopAlgorithms } from './dpop-proof.js';
+import type { ServerKnobs } from './server-knobs.js';
 import { type Exchange, respondJson, respondRaw } from './server-context.js';
 
 /** Where the fake server's parts are, below its issuer. */
 export interface ServerPaths {
   readonly token: string;
   readonly revocation: string;
+  readonly introspection: string;
+  readonly device: string;
   /** RFC 8414 §3.1: the suffix goes between the host and the issuer's path. */
   readonly oauthMetadata: string;
   /** OpenID Connect Discovery 1.0 §4: the suffix goes behind the issuer. */
@@ -17,9 +20,16 @@ export function serverPaths(issuer: string): ServerPaths {
   return {
     token: `${origin}${path}/token`,
     revocation: `${origin}${path}/revoke`,
+    introspection: `${origin}${path}/introspect`,
+    device: `${origin}${path}/device_authorization`,
     oauthMetadata: `${origin}/.well-known/oauth-authorization-server${path}`,
     oidcMetadata: `${origin}${path}/.well-known/openid-configuration`,
   };
+}
+
+/** The same part on the host for clients with certificates. */
+export function mtlsAlias(url: string): string {
+  return url.replace('://', '://mtls.');
 }
 
 // RFC 8414 §2.
@@ -29,13 +39,23 @@ function serverMetadata({ context, knobs }: Exchange): Readonly<Record<string, u
     issuer: context.issuer,
     token_endpoint: paths.token,
     revocation_endpoint: knobs.revocation ? paths.revocation : undefined,
+    introspection_endpoint: knobs.introspection ? paths.introspection : undefined,
+    device_authorization_endpoint: knobs.deviceAuthorization ? paths.device : undefined,
     grant_types_supported: Object.keys(context.grants),
     response_types_supported: [],
     token_endpoint_auth_methods_supported: knobs.authMethods,
     revocation_endpoint_auth_methods_supported: knobs.revocation ? knobs.authMethods : undefined,
     dpop_signing_alg_values_supported: knobs.dpop === 'ignored' ? undefined : dpopAlgorithms,
+    mtls_endpoint_aliases: mtlsAliases(context.issuer, knobs),
     ...knobs.metadata,
   };
+}
+
+/** RFC 8705 §5. */
+export function mtlsAliases(issuer: string, knobs: Pick<ServerKnobs, 'mtlsEndpoints' | 'revocation'>): Readonly<Record<string, string>> | undefined {
+  const { token, revocation } = serverPaths(issuer);
+  if (!knobs.mtlsEndpoints) return undefined;
+  return { token_endpoint: mtlsAlias(token), ...(knobs.revocation && { revocation_endpoint: mtlsAlias(revocation) }) };
 }
 
 export function discoveryEndpoint(form: 'oauth' | 'oidc', exchange: Exchange): Response {

@@ -3,9 +3,14 @@ import type { Clock } from '../core/clock.js';
 import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
-import { discoveryEndpoint, serverPaths } from './discovery-endpoint.js';
+import { readCertificate, thumbprintOf } from '../protocol/certificate.js';
+import { DeviceCodes } from './device-codes.js';
+import { discoveryEndpoint, mtlsAlias, mtlsAliases, serverPaths } from './discovery-endpoint.js';
 import { DpopNonces } from './dpop-nonces.js';
+import { registerClient } from './fake-client.js';
 import { standardGrants } from './fake-grant.js';
+import { jwtBearerGrant, tokenExchangeGrant } from './further-grants.js';
+import { introspectionEndpoint } from './introspection-endpoint.js';
 import type { FakeAuthorizationServer, FakeAuthorizationServerOptions } from './fake-server-api.js';
 import { followRedirects } from './follow-redirects.js';
 import { protectedResource } from './protected-resource.js';
@@ -20,7 +25,7 @@ function isVirtual(clock: Clock): clock is VirtualClock {
   return 'outsideNow' in clock;
 }
 
-const optionNames = ['issuer', 'apiOrigins', 'trapOrigin', 'clock', 'clients', 'grants', 'knobs', 'random'];
+const optionNames = ['issuer', 'apiOrigins', 'trapOrigin', 'clock', 'clients', 'grants', 'assertionIssuers', 'knobs', 'random'];
 
 /**
  * A fake authorization server for tests: in this process, without a port, given as a `fetch`. Every way in which real
@@ -35,13 +40,15 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     throw invalidOption('apiOrigins', 'a list of origins such as "https://api.test"', apiOrigins);
   checkOptions('clients', options.clients ?? {});
   checkOptions('grants', options.grants ?? {});
+  checkOptions('assertionIssuers', options.assertionIssuers ?? {});
   for (const [type, grant] of Object.entries(options.grants ?? {})) checkFunction(`grants.${type}`, grant);
   checkFunction('random', options.random);
   const paths = serverPaths(issuer);
   const knobs: ServerKnobs = { ...defaultKnobs(), ...checkKnobs(options.knobs ?? {}) };
   const registry = new TokenRegistry();
-  const clients = options.clients && new Map(Object.entries(options.clients));
+  const clients = options.clients && new Map(Object.entries(options.clients).map(([id, client]) => [id, registerClient(id, client)]));
   const requests: RecordedRequest[] = [];
+  const devices = new DeviceCodes();
   const overrides: { left: number; readonly changes: Partial<ServerKnobs>; readonly endpoint: Endpoint }[] = [];
   const refreshing = new Map<string, number>();
   let parallelRefreshes = 0;
@@ -54,19 +61,34 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     random: options.random ?? randomFraction,
     registry,
     clients,
-    grants: { ...standardGrants, ...options.grants },
+    grants: {
+      ...standardGrants,
+      'urn:ietf:params:oauth:grant-type:device_code': devices.grant,
+      'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearerGrant(options.assertionIssuers),
+      'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchangeGrant,
+      ...options.grants,
+    },
     tokenNonces: new DpopNonces(),
     apiNonces: new DpopNonces(),
     proofs: new Set(),
+    assertions: new Set(),
     deliveries: { bytes: 0, cancelled: 0 },
     waits: 0,
   };
 
+  const mtlsUrls = new Map<string, Endpoint>([
+    [mtlsAlias(paths.token), 'token'],
+    [mtlsAlias(paths.revocation), 'revocation'],
+  ]);
+
   const endpointOf = (href: string): Endpoint => {
     const { origin, pathname } = new URL(href);
     const url = `${origin}${pathname}`;
+    if (knobs.mtlsEndpoints && mtlsUrls.has(url)) return mtlsUrls.get(url) ?? 'unknown';
     if (url === paths.token) return 'token';
     if (url === paths.revocation) return 'revocation';
+    if (url === paths.introspection) return 'introspection';
+    if (url === paths.device) return 'device';
     if (url === paths.oauthMetadata || url === paths.oidcMetadata) return 'discovery';
     if (apiOrigins.includes(origin)) return 'api';
     return origin === new URL(issuer).origin ? 'unknown' : 'trap';
@@ -87,6 +109,10 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
         return countParallel(request, abortable(tokenEndpoint(request, exchange), exchange.signal));
       case 'revocation':
         return exchange.knobs.revocation ? revocationEndpoint(request, exchange) : respond(exchange, { status: 404 });
+      case 'introspection':
+        return exchange.knobs.introspection ? introspectionEndpoint(request, exchange) : respond(exchange, { status: 404 });
+      case 'device':
+        return exchange.knobs.deviceAuthorization ? devices.endpoint(request, exchange) : respond(exchange, { status: 404 });
       case 'discovery':
         return discoveryEndpoint(request.url.startsWith(paths.oauthMetadata) ? 'oauth' : 'oidc', exchange);
       case 'api':
@@ -112,22 +138,28 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     }
   };
 
-  const send = async (request: Request, signal: AbortSignal | undefined): Promise<{ hop: { request: Request; bytes: Uint8Array }; response: Response }> => {
+  const send = async (
+    request: Request,
+    signal: AbortSignal | undefined,
+    certificate: Promise<string> | undefined,
+  ): Promise<{ hop: { request: Request; bytes: Uint8Array }; response: Response }> => {
     const endpoint = endpointOf(request.url);
     const exchange: Exchange = { context, knobs: settingsFor(endpoint), signal };
-    const recorded = await recordRequest(request, endpoint, clock.now());
+    // Where clients with certificates have a host of their own, the other one asks for none.
+    const isSeen = endpoint === 'api' || knobs.mtlsEndpoints === mtlsUrls.has(request.url);
+    const recorded = await recordRequest(request, endpoint, clock.now(), isSeen ? await certificate : undefined);
     requests.push(recorded);
     return { hop: { request, bytes: recorded.bytes }, response: await handle(recorded, exchange) };
   };
 
-  const fakeFetch: typeof fetch = async (input, init) => {
+  const carry = async (input: Parameters<typeof fetch>[0], init: RequestInit | undefined, certificate?: Promise<string>): Promise<Response> => {
     const signal = (init?.signal === undefined && input instanceof Request ? input.signal : init?.signal) ?? undefined;
     signal?.throwIfAborted();
     // Without the signal: a request of its own for each of thousands of calls would hang on it.
     const request = new Request(input, { ...init, signal: null });
     const answered = followRedirects(
       request,
-      (hop) => send(hop, signal),
+      (hop) => send(hop, signal, certificate),
       () => knobs,
     );
     answered.catch(() => undefined);
@@ -141,10 +173,17 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
         issuer,
         token_endpoint: paths.token,
         revocation_endpoint: knobs.revocation ? paths.revocation : undefined,
+        introspection_endpoint: knobs.introspection ? paths.introspection : undefined,
+        device_authorization_endpoint: knobs.deviceAuthorization ? paths.device : undefined,
         token_endpoint_auth_methods_supported: knobs.authMethods,
+        mtls_endpoint_aliases: mtlsAliases(issuer, knobs),
       };
     },
-    fetch: fakeFetch,
+    fetch: (input, init) => carry(input, init),
+    fetchWithCertificate(certificate) {
+      const thumbprint = thumbprintOf(readCertificate('certificate', certificate));
+      return (input, init) => carry(input, init, thumbprint);
+    },
     knobs,
     set(changes) {
       Object.assign(knobs, checkKnobs(changes));
@@ -184,7 +223,11 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     isLiveRefreshToken: (value) => registry.isLiveRefreshToken(value),
     setSecret(clientId, secret) {
       if (clients === undefined) throw invalidOption('clients', 'a list of clients, before one of them can get another secret', undefined);
-      clients.set(clientId, secret);
+      clients.set(clientId, registerClient(clientId, { ...clients.get(clientId)?.registered, secret }));
+    },
+    setClient(clientId, client) {
+      if (clients === undefined) throw invalidOption('clients', 'a list of clients, before one of them can be registered anew', undefined);
+      clients.set(clientId, registerClient(clientId, client));
     },
   };
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.js';
+import type { FakeClient } from './fake-client.js';
 import type { FakeGrant } from './fake-grant.js';
+import type { AssertionIssuers } from './read-assertion.js';
 import type { Endpoint, RecordedRequest } from './recorded-request.js';
 import type { ServerKnobs } from './server-knobs.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -13,10 +15,12 @@ export interface FakeAuthorizationServerOptions {
   readonly trapOrigin?: string | undefined;
   /** A virtual clock gives the server its `outsideNow()`. @default the system's clock */
   readonly clock?: Clock | VirtualClock | undefined;
-  /** Client ids and their secrets (an empty one for a public client). @default every client with every secret */
-  readonly clients?: Readonly<Record<string, string>> | undefined;
+  /** Clients by their ids: a secret (an empty one for a public client) or all that it is known by. @default every client, whatever it proves itself with */
+  readonly clients?: Readonly<Record<string, string | FakeClient>> | undefined;
   /** Further grants, or other ones, by `grant_type`. */
   readonly grants?: Readonly<Record<string, FakeGrant>> | undefined;
+  /** Whose assertions the JWT bearer grant takes: public keys by `iss`. @default everybody's, and no signature is verified */
+  readonly assertionIssuers?: AssertionIssuers | undefined;
   /** How the server departs from the book. */
   readonly knobs?: Partial<ServerKnobs> | undefined;
   /** A number in [0, 1) for what is drawn. @default cryptographic randomness */
@@ -30,6 +34,8 @@ export interface FakeAuthorizationServer {
   readonly metadata: FakeServerMetadata;
   /** Give this wherever a `fetch` is asked for. It heeds the abort signal and the redirect mode as the real one does. */
   readonly fetch: typeof fetch;
+  /** A `fetch` whose connections present this certificate (PEM), to the server and to the API. */
+  fetchWithCertificate(certificate: string): typeof fetch;
   readonly knobs: ServerKnobs;
   /** Turns some knobs, for requests that begin from now on. */
   set(changes: Partial<ServerKnobs>): void;
@@ -56,6 +62,8 @@ export interface FakeAuthorizationServer {
   isLiveRefreshToken(value: string): boolean;
   /** Gives a client another secret. */
   setSecret(clientId: string, secret: string): void;
+  /** Registers a client anew: with other keys or certificates, or with old and new ones side by side. */
+  setClient(clientId: string, client: string | FakeClient): void;
 }
 
 export interface IssueOptions {
@@ -70,6 +78,8 @@ export interface FakeServerMetadata {
   readonly issuer: string;
   readonly token_endpoint: string;
   readonly revocation_endpoint: string | undefined;
+  readonly introspection_endpoint: string | undefined;
+  readonly device_authorization_endpoint: string | undefined;
   readonly token_endpoint_auth_methods_supported: readonly string[];
   readonly [member: string]: unknown;
 }

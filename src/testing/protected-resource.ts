@@ -60,6 +60,7 @@ async function answer(request: RecordedRequest, exchange: Exchange): Promise<Res
   const jkt = key && 'jkt' in key ? key.jkt : undefined;
   // A token that is bound is no bearer token (RFC 9449 §7.2).
   if (token === undefined || knobs.apiRefuses || token.jkt !== jkt) return challenged(exchange);
+  if (token.certificateThumbprint !== undefined && token.certificateThumbprint !== request.certificateThumbprint) return challenged(exchange);
   if (knobs.requiredScope !== undefined && !token.scope.includes(knobs.requiredScope)) return forbidden(exchange, knobs.requiredScope);
 
   const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;

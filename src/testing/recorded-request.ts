@@ -1,5 +1,5 @@
 /** Which part of the fake server a request reached. `trap`: a host that is none of its own. */
-export type Endpoint = 'discovery' | 'token' | 'revocation' | 'api' | 'trap' | 'unknown';
+export type Endpoint = 'discovery' | 'token' | 'revocation' | 'introspection' | 'device' | 'api' | 'trap' | 'unknown';
 
 /** A request as the fake server saw it, secrets included. */
 export interface RecordedRequest {
@@ -11,6 +11,8 @@ export interface RecordedRequest {
   readonly headers: Headers;
   readonly body: string;
   readonly bytes: Uint8Array;
+  /** SHA-256 of the certificate that the connection presented, base64url. */
+  readonly certificateThumbprint: string | undefined;
   /** The parameters of a form-encoded body. */
   readonly params: URLSearchParams;
   /** The request itself, its body used up: for `redirect`, `cache`, `credentials` and the like. */
@@ -18,7 +20,7 @@ export interface RecordedRequest {
 }
 
 /** Reads the request to its end. */
-export async function recordRequest(request: Request, endpoint: Endpoint, at: number): Promise<RecordedRequest> {
+export async function recordRequest(request: Request, endpoint: Endpoint, at: number, certificateThumbprint?: string): Promise<RecordedRequest> {
   const bytes = request.body === null ? new Uint8Array() : new Uint8Array(await request.arrayBuffer());
   const body = new TextDecoder().decode(bytes);
   const isForm = request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded') === true;
@@ -30,6 +32,7 @@ export async function recordRequest(request: Request, endpoint: Endpoint, at: nu
     headers: request.headers,
     body,
     bytes,
+    certificateThumbprint,
     params: new URLSearchParams(isForm ? body : ''),
     request,
   };

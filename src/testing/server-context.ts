@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
-import type { ClientRegistry } from './client-authentication.js';
 import { type DeliveryCounts, deliveredBody } from './delivered-body.js';
 import type { DpopNonces } from './dpop-nonces.js';
+import type { ClientRegistry } from './fake-client.js';
 import type { FakeGrant } from './fake-grant.js';
 import type { Latency, RawAnswer, ServerKnobs } from './server-knobs.js';
 import type { TokenRegistry } from './token-registry.js';
@@ -21,6 +21,8 @@ export interface ServerContext {
   readonly apiNonces: DpopNonces;
   /** The `jti` of every DPoP proof that was taken. */
   readonly proofs: Set<string>;
+  /** Every client assertion that was taken, by client and `jti`. */
+  readonly assertions: Set<string>;
   readonly deliveries: DeliveryCounts;
   /** Requests that waited a {@link Latency} so far. */
   waits: number;

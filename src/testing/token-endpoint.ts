@@ -1,4 +1,5 @@
 import { randomId } from '../core/random.js';
+import { readClaims } from '../core/read-claims.js';
 import { authenticateClient } from './client-authentication.js';
 import { offerNonce, type ProvenKey, readProof } from './dpop-proof.js';
 import type { FakeGrantSuccess, OAuthFault } from './fake-grant.js';
@@ -7,6 +8,8 @@ import type { RecordedRequest } from './recorded-request.js';
 import { connectionLost, type Exchange, respond, respondJson, respondRaw, retryAfterHeader, serverNow, wait } from './server-context.js';
 import type { ServerKnobs } from './server-knobs.js';
 import { accessTokenMember, scopeMember, tokenResponse } from './token-response.js';
+
+const jwtBearerType = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 /** The token endpoint (RFC 6749 §3.2): faults, client authentication, grant, commit, answer. */
 export async function tokenEndpoint(request: RecordedRequest, exchange: Exchange): Promise<Response> {
@@ -41,19 +44,19 @@ async function decideBound(request: RecordedRequest, exchange: Exchange): Promis
   return decide(request, exchange, key);
 }
 
-function decide(request: RecordedRequest, exchange: Exchange, key: ProvenKey | undefined): Response {
+async function decide(request: RecordedRequest, exchange: Exchange, key: ProvenKey | undefined): Promise<Response> {
   const { knobs, context } = exchange;
   const { params } = request;
   const repeated = [...params.keys()].find((name) => name !== 'resource' && name !== 'audience' && params.getAll(name).length > 1);
   if (repeated !== undefined) return respondFault(exchange, { error: 'invalid_request', description: `${repeated} is repeated` }, request);
-  const client = authenticateClient(request, knobs, context.clients);
-  if ('error' in client) return respondFault(exchange, client, request);
   const type = params.get('grant_type');
+  const client = selfAssured(request) ?? (await authenticateClient(request, exchange));
+  if ('error' in client) return respondFault(exchange, client, request);
   const grant = type !== null && Object.hasOwn(context.grants, type) ? context.grants[type] : undefined;
   if (grant === undefined) return respondFault(exchange, { error: type === null ? 'invalid_request' : 'unsupported_grant_type' }, request);
 
   const now = context.now();
-  const result = grant({
+  const given = grant({
     clientId: client.clientId,
     params,
     request,
@@ -64,12 +67,24 @@ function decide(request: RecordedRequest, exchange: Exchange, key: ProvenKey | u
       return { family, refreshToken: context.registry.addRefreshToken(family, 0, now + knobs.replicationLagMs) };
     },
     refresh: (value) => context.registry.refresh(value, { clientId: client.clientId, jkt: key?.jkt }, knobs, now),
+    issuer: context.issuer,
+    knobs,
+    now: serverNow(context, knobs),
   });
-  return 'error' in result ? respondFault(exchange, result, request) : respondTokens(exchange, client.clientId, result, params, key);
+  const result = given instanceof Promise ? await given : given;
+  return 'error' in result ? respondFault(exchange, result, request) : respondTokens(exchange, client.clientId, result, request, key);
 }
 
-function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSuccess, params: URLSearchParams, key: ProvenKey | undefined): Response {
+// RFC 7521 §4.1: an assertion may be all that says who asks.
+function selfAssured({ params, headers }: RecordedRequest): { readonly clientId: string } | undefined {
+  if (params.get('grant_type') !== jwtBearerType || headers.has('authorization')) return undefined;
+  if ([...params.keys()].some((name) => name.startsWith('client_'))) return undefined;
+  return { clientId: readClaims(params.get('assertion') ?? '')?.iss ?? '' };
+}
+
+function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSuccess, request: RecordedRequest, key: ProvenKey | undefined): Response {
   const { knobs, context } = exchange;
+  const { params, certificateThumbprint } = request;
   const scope = knobs.grantedScope?.split(' ').filter(Boolean) ?? result.scope;
   const expiresIn = knobs.expiresInRange === undefined ? knobs.expiresIn : drawn(knobs.expiresInRange, context.random());
   const members = {
@@ -81,11 +96,13 @@ function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSu
       audience: params.get('audience') ?? undefined,
       expiresIn,
       jkt: key?.jkt,
+      certificateThumbprint: knobs.certificateBoundTokens ? certificateThumbprint : undefined,
     }),
     token_type: key ? 'DPoP' : knobs.tokenType,
     expires_in: expiresIn,
     refresh_token: result.refreshToken,
     scope: scopeMember(scope, knobs.scopeForm),
+    ...result.members,
     ...knobs.members,
   };
   return respond(exchange, { status: knobs.successStatus, ...tokenResponse(members, knobs.shape) });
@@ -99,6 +116,7 @@ export interface AccessTokenRequest {
   readonly audience?: string | undefined;
   readonly family?: FakeGrantSuccess['family'];
   readonly jkt?: string | undefined;
+  readonly certificateThumbprint?: string | undefined;
   readonly expiresIn: unknown;
 }
 
@@ -130,7 +148,7 @@ function jwtClaims(
     exp: at(knobs.jwtExpInMs === undefined ? lifetimeMs : knobs.jwtExpInMs),
     iat: at(knobs.jwtIatInMs),
     nbf: at(knobs.jwtNbfInMs),
-    cnf: token.jkt === undefined ? undefined : { jkt: token.jkt },
+    cnf: token.jkt || token.certificateThumbprint ? { jkt: token.jkt, 'x5t#S256': token.certificateThumbprint } : undefined,
   };
 }
 
@@ -143,20 +161,21 @@ function drawn([min, max]: readonly [number, number], fraction: number): number 
   return min + Math.floor(fraction * (max - min + 1));
 }
 
-function respondFault(exchange: Exchange, fault: OAuthFault, request: RecordedRequest): Response {
+/** An OAuth error as the knobs shape it. */
+export function respondFault(exchange: Exchange, fault: OAuthFault, request: RecordedRequest): Response {
   const { knobs } = exchange;
   const status = knobs.errorStatus ?? (fault.error === 'invalid_client' ? 401 : 400);
   // RFC 6749 §5.2: the challenge matches the scheme that the client used.
   const challenge = status === 401 && request.headers.has('authorization') ? { 'www-authenticate': 'Basic realm="token"' } : {};
-  const body = { error: fault.error, error_description: fault.description, ...knobs.errorMembers };
+  const body = { error: fault.error, error_description: fault.description, ...fault.members, ...knobs.errorMembers };
   return respondJson(exchange, status, body, { ...challenge, ...retryAfterHeader(exchange) });
 }
 
 /** The revocation endpoint (RFC 7009): a refresh token takes its grant with it, an unknown token is no error. */
-export function revocationEndpoint(request: RecordedRequest, exchange: Exchange): Response {
+export async function revocationEndpoint(request: RecordedRequest, exchange: Exchange): Promise<Response> {
   const { knobs, context } = exchange;
   if (knobs.revocationAnswer !== undefined) return respondRaw(exchange, knobs.revocationAnswer);
-  const client = authenticateClient(request, knobs, context.clients);
+  const client = await authenticateClient(request, exchange);
   if ('error' in client) return respondFault(exchange, client, request);
   const token = request.params.get('token');
   if (token === null) return respondFault(exchange, { error: 'invalid_request', description: 'token is missing' }, request);

@@ -13,6 +13,8 @@ export interface IssuedAccessToken {
   readonly family: GrantFamily | undefined;
   /** Thumbprint of the DPoP key that it is bound to (RFC 9449 §6). */
   readonly jkt?: string | undefined;
+  /** Thumbprint of the certificate that it is bound to (RFC 8705 §3). */
+  readonly certificateThumbprint?: string | undefined;
 }
 
 /** All tokens that come from one sign-in. */

@@ -37,7 +37,7 @@ it('asks only the configured issuer, whatever issuer a token, an answer or a cha
 
 it('reads the claims of a token for display and for a lifetime that nobody names, and nowhere else [S15] [E12]', () => {
   const readers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.ts') && /\b(?:readClaims|decodeJwt)\(/.test(readFileSync(`src/${path}`, 'utf8')),
+    (path) => path.endsWith('.ts') && !path.startsWith('testing/') && /\b(?:readClaims|decodeJwt)\(/.test(readFileSync(`src/${path}`, 'utf8')),
   );
   expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/to-token-set.ts']);
 });
