@@ -29,6 +29,7 @@ declare module 'oidc-provider' {
       gty: string;
       scope: string;
       resource?: string | readonly string[];
+      jkt?: string;
     }>;
   }
 
