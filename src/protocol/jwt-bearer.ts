@@ -118,6 +118,7 @@ function signedAssertion(key: PrivateKeySource, options: JwtBearerOptions, clien
           aud: preset.assertionAudience === 'token_endpoint' ? tokenEndpoint : issuer,
         },
         header: { typ: 'JWT' },
+        keyHeaders: preset.assertionHeaders,
         now: now(),
         lifetimeMs,
       }),

@@ -1,4 +1,5 @@
 import type { RecordedRequest } from './recorded-request.js';
+import type { ServerKnobs } from './server-knobs.js';
 import type { GrantFamily, Refreshed } from './token-registry.js';
 
 /** What a grant comes to: an access token for these, or an OAuth error. */
@@ -8,16 +9,20 @@ export interface FakeGrantSuccess {
   readonly scope: readonly string[];
   readonly family?: GrantFamily | undefined;
   readonly refreshToken?: string | undefined;
+  /** Further members of the answer. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** An OAuth error (RFC 6749 §5.2). */
 export interface OAuthFault {
   readonly error: string;
   readonly description?: string | undefined;
+  /** Further members of the answer. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Decides about one token request of an authenticated client. */
-export type FakeGrant = (request: FakeGrantRequest) => FakeGrantResult;
+export type FakeGrant = (request: FakeGrantRequest) => FakeGrantResult | Promise<FakeGrantResult>;
 
 export interface FakeGrantRequest {
   readonly clientId: string;
@@ -30,6 +35,11 @@ export interface FakeGrantRequest {
   /** Spends a refresh token by the server's rules; undefined is `invalid_grant`. */
   refresh(value: string): Refreshed | undefined;
   readonly refreshTokenForClientCredentials: boolean;
+  readonly issuer: string;
+  /** The settings of this request. */
+  readonly knobs: ServerKnobs;
+  /** Epoch milliseconds as the server believes. */
+  readonly now: number;
 }
 
 /** The grants of RFC 6749 that need no user. */

@@ -1,5 +1,6 @@
 import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { ChallengeForm } from './challenge-forms.js';
+import { defaultGrantKnobs, type GrantKnobs } from './grant-knobs.js';
 
 /** Milliseconds, or a range over which one request after another is spread evenly. */
 export type Latency = number | readonly [min: number, max: number];
@@ -23,7 +24,7 @@ export type FakeAuthMethod =
   | 'none';
 
 /** How the fake server behaves. Every knob can be turned at any time; what is in flight keeps the settings it began with. */
-export interface ServerKnobs {
+export interface ServerKnobs extends GrantKnobs {
   // Time
   /** The server's clock runs ahead by this much: `Date` header and JWT times. */
   clockOffsetMs: number;
@@ -186,6 +187,7 @@ export interface ServerKnobs {
 /** A server that does everything by the book. */
 export function defaultKnobs(): ServerKnobs {
   return {
+    ...defaultGrantKnobs(),
     clockOffsetMs: 0,
     sendDate: true,
     latencyBeforeMs: 0,
