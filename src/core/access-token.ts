@@ -16,7 +16,9 @@ export interface AccessToken {
   claims(): JWTPayload | undefined;
   /**
    * The headers that present this token to a resource server, for clients that do not go through `createAuthFetch`
-   * (WebSocket, gRPC, axios).
+   * (WebSocket, gRPC, axios). Those of a token of type DPoP are good for one send of this one request (RFC 9449 §7): ask
+   * again for the next, with the last `DPoP-Nonce` of that server's answers.
+   * @throws {TokenError} `invalid_option` for a URL that is not absolute, where a proof is needed; `key_lost`, `store_unavailable`.
    */
   headers(request: TokenRequestLine): Promise<Headers>;
 }

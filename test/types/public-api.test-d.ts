@@ -4,6 +4,8 @@ import {
   type AccessToken,
   clientCredentials,
   createTokenManager,
+  type Dpop,
+  dpop,
   type GetTokenOptions,
   none,
   TokenError,
@@ -39,6 +41,23 @@ createTokenManager({});
 createTokenManager({ grant: 'clientCredentials' });
 // @ts-expect-error
 createTokenManager({ grant: clientCredentials({ clientId: 'service' }), skewSeconds: 60 });
+
+// A key for DPoP is a pair or a JWK, and never a text; a binding is a value of `dpop()`. [H19]
+declare const pair: CryptoKeyPair;
+const binding: Dpop = dpop({ key: pair, mode: 'preferred' });
+dpop({ key: { kty: 'EC', crv: 'P-256', x: '', y: '', d: '' }, alg: 'ES256' });
+// @ts-expect-error
+dpop({ key: '-----BEGIN PRIVATE KEY-----' });
+// @ts-expect-error
+dpop({ alg: 'HS256' });
+// @ts-expect-error
+dpop({ mode: 'off' });
+// @ts-expect-error
+clientCredentials({ issuer: 'https://as.example', clientId: 'service', dpop: true });
+clientCredentials({ issuer: 'https://as.example', clientId: 'service', dpop: binding });
+// A proof is made for a method and a URL.
+// @ts-expect-error
+token.headers({ url: 'https://api.example' });
 
 // The refused token itself is handed back, not a flag or its value.
 const options: GetTokenOptions = { invalidToken: token };
