@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runNode } from '../support/run.js';
 import { basicClient, ledger, startTestServer, type TestServer } from './support/authorization-server.js';
 import { fetchThrough, startForwardingProxy } from './support/forwarding-proxy.js';
-import { selfSignedCertificate } from './support/self-signed-certificate.js';
+import { issueCertificate } from '../support/certificates.js';
 
 const getToken = 'test/integration/fixtures/get-token.ts';
 const credentials = { CLIENT_ID: basicClient.id, CLIENT_SECRET: basicClient.secret };
@@ -54,7 +54,7 @@ describe('a server whose certificate comes from an authority of one’s own', ()
   let folder: string;
   let caFile: string;
   beforeAll(async () => {
-    const tls = selfSignedCertificate();
+    const tls = issueCertificate();
     server = await startTestServer({ tls });
     folder = await mkdtemp(join(tmpdir(), 'tokenkeep-'));
     caFile = join(folder, 'ca.pem');
