@@ -56,6 +56,6 @@ export async function postForm(server: AuthorizationServer, post: FormPost, { cl
   });
   const nonce = answer.headers.get('dpop-nonce');
   if (dpop && nonce) nonces.set(origin, nonce);
-  const hasMoved = time.learn(answer.headers, sentAt, clock.now());
+  const hasMoved = time.learn(answer.headers, sentAt, clock);
   return { answer, sentAt, secrets, misdated: isDated && hasMoved };
 }

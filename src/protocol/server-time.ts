@@ -10,19 +10,26 @@ const largestOffsetMs = 24 * 3_600_000;
  */
 export class ServerTime {
   #offsetMs = 0;
+  #since: { readonly wall: number; readonly mono: number } | undefined;
 
   /** Epoch milliseconds as the server counts them, as far as that is known. */
   now(clock: Clock): number {
-    return clock.now() + this.#offsetMs;
+    const wall = clock.now();
+    const mono = clock.monotonicMs();
+    this.#since ??= { wall, mono };
+    // Either clock may stand still or be set back between two answers.
+    return this.#offsetMs + Math.max(wall, this.#since.wall + mono - this.#since.mono);
   }
 
   /** Learns from the `Date` of an answer (RFC 9110 §6.6.1). True when what was signed before must have looked wrong. */
-  learn(headers: Headers, sentAt: number, receivedAt: number): boolean {
+  learn(headers: Headers, sentAt: number, clock: Clock): boolean {
     const date = Date.parse(headers.get('date') ?? '');
-    if (Number.isNaN(date) || receivedAt - sentAt > longestRoundTripMs) return false;
-    const offsetMs = date - (sentAt + receivedAt) / 2;
-    const before = this.#offsetMs;
+    const wall = clock.now();
+    if (Number.isNaN(date) || Math.abs(wall - sentAt) > longestRoundTripMs) return false;
+    const before = this.now(clock);
+    const offsetMs = date - (sentAt + wall) / 2;
     this.#offsetMs = Math.abs(offsetMs) < smallestOffsetMs ? 0 : Math.max(-largestOffsetMs, Math.min(offsetMs, largestOffsetMs));
-    return Math.abs(this.#offsetMs - before) > smallestOffsetMs;
+    this.#since = { wall, mono: clock.monotonicMs() };
+    return Math.abs(this.now(clock) - before) > smallestOffsetMs;
   }
 }
