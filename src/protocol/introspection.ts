@@ -1,5 +1,5 @@
 import type { AccessToken } from '../core/access-token.js';
-import { checkCount, checkPort, checkString, invalidOption } from '../core/check-option.js';
+import { checkCount, checkDuration, checkPort, checkString, invalidOption } from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import { digest } from '../core/random.js';
@@ -65,9 +65,10 @@ export function createIntrospector(options: IntrospectorOptions): Introspector {
   const server = checkAuthorizationServer('createIntrospector', options, ['cacheMs', 'maxEntries', 'clock']);
   if (server.auth.method === 'none') throw invalidOption('auth', 'client authentication: servers tell strangers nothing', undefined);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const { cacheMs = 10_000, clock = systemClock } = options;
+  const { clock = systemClock } = options;
+  const cacheMs = checkDuration('cacheMs', options.cacheMs, 10_000);
   const maxEntries = checkCount('maxEntries', options.maxEntries, 1_000);
-  if (!(cacheMs >= 0 && cacheMs <= longestCacheMs)) throw invalidOption('cacheMs', 'milliseconds from 0 to 60 000', cacheMs);
+  if (cacheMs > longestCacheMs) throw invalidOption('cacheMs', 'milliseconds from 0 to 60 000', cacheMs);
   const entries = new Map<string, Entry>();
 
   async function introspect(given: string | AccessToken, { hint = 'access_token', signal }: IntrospectOptions = {}): Promise<Introspection> {

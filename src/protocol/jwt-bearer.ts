@@ -1,4 +1,4 @@
-import { checkFunction, checkOptions, checkString, invalidOption } from '../core/check-option.js';
+import { checkDuration, checkFunction, checkOptions, checkString, invalidOption } from '../core/check-option.js';
 import type { Grant } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
@@ -98,9 +98,10 @@ function givenAssertion(options: JwtBearerOptions): AssertionMaking {
 
 function signedAssertion(key: PrivateKeySource, options: JwtBearerOptions, clientId: string): AssertionMaking {
   const sign: SignAssertion = assertionSigner('key', key, options);
-  const { expiresInMs: lifetimeMs = 300_000, scopeIn = 'parameter', claims = {} } = options;
+  const { scopeIn = 'parameter', claims = {} } = options;
+  const lifetimeMs = checkDuration('expiresInMs', options.expiresInMs, 300_000);
   const subject = options.subject === undefined ? undefined : checkString('subject', options.subject);
-  if (!(lifetimeMs >= 1_000 && lifetimeMs <= longestMs)) throw invalidOption('expiresInMs', 'milliseconds from 1 000 to 3 600 000', lifetimeMs);
+  if (lifetimeMs < 1_000 || lifetimeMs > longestMs) throw invalidOption('expiresInMs', 'milliseconds from 1 000 to 3 600 000', lifetimeMs);
   if (scopeIn !== 'parameter' && scopeIn !== 'assertion') throw invalidOption('scopeIn', '"parameter" or "assertion"', scopeIn);
   checkOptions('claims', claims);
   const taken = Object.keys(claims).find((name) => setClaims.includes(name));
