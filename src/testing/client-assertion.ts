@@ -92,7 +92,7 @@ async function isSignedBy({ text, header }: Parsed, client: Partial<RegisteredCl
 }
 
 async function candidates({ alg = '', kid, ...header }: ProtectedHeaderParameters, client: Partial<RegisteredClient>): Promise<(CryptoKey | Uint8Array)[]> {
-  if (alg.startsWith('HS')) return alg === 'HS256' && client.secret ? [new TextEncoder().encode(client.secret)] : [];
+  if (alg.startsWith('HS')) return alg === 'HS256' ? (client.secrets ?? []).map((secret) => new TextEncoder().encode(secret)) : [];
   if (!/^(RS256|PS256|ES256|EdDSA|Ed25519)$/.test(alg)) return [];
   const jwks = (client.keys ?? []).filter((key: JWK) => kid === undefined || key.kid === undefined || key.kid === kid);
   const [s256 = [], sha1 = []] = await Promise.all([client.certificateThumbprints?.(), client.certificateThumbprints?.('SHA-1')]);

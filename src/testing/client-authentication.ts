@@ -27,7 +27,7 @@ export async function authenticateClient(request: RecordedRequest, exchange: Exc
   const client = context.clients.get(given.clientId);
   const isRight = given.method.endsWith('tls_client_auth')
     ? request.certificateThumbprint !== undefined && (await client?.certificateThumbprints())?.includes(request.certificateThumbprint)
-    : client !== undefined && (given.method === 'none' ? !client.isConfidential : client.secret === given.secret);
+    : client !== undefined && (given.method === 'none' ? !client.isConfidential : client.secrets.includes(given.secret));
   return isRight ? { clientId: given.clientId } : { error: 'invalid_client', description: 'unknown client, wrong secret or wrong certificate' };
 }
 
