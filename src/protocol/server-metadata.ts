@@ -40,7 +40,12 @@ export function readMetadata(document: object, issuer: string, check: (name: str
     'mtls_endpoint_aliases',
   ]);
   const endpoints = (source: object, prefix = ''): Partial<Record<EndpointName, string>> =>
-    Object.fromEntries(Object.entries(pickMembers(source, endpointNames)).map(([name, url]) => [name, check(prefix + name, url)]));
+    Object.fromEntries(
+      Object.entries(pickMembers(source, endpointNames))
+        // Left out, but for the one that there has to be.
+        .filter(([name, url]) => url !== undefined || name === 'token_endpoint')
+        .map(([name, url]) => [name, check(prefix + name, url)]),
+    );
   return {
     issuer,
     ...endpoints({ token_endpoint: undefined, ...document }),

@@ -175,7 +175,7 @@ describe('the JWT bearer grant', () => {
     expect(await identity({})).not.toBe(await identity({}));
   });
 
-  it.each([
+  const refused: readonly [string, object, string][] = [
     ['neither a key nor an assertion', { key: undefined }, 'key'],
     ['both', { assertion: () => 'a' }, 'key'],
     ['an assertion that is a string', { key: undefined, assertion: 'token' }, 'assertion'],
@@ -193,18 +193,20 @@ describe('the JWT bearer grant', () => {
     ['an algorithm with a shared secret', { alg: 'HS256' }, 'alg'],
     ['a parameter that it sets itself', { params: { assertion: 'x' } }, 'params.assertion'],
     ['an option that it does not have', { privateKey: 'canary-5f0e' }, 'privateKey'],
-  ])('refuses %s at construction', (_, options, named) => {
+  ];
+  it.each(refused)('refuses %s at construction', (_, options, named) => {
     const error = thrown(() => Reflect.apply(jwtBearer, undefined, [{ server, clientId: 'a', key: key.pem, ...options }]));
     expect(error.code).toBe('invalid_option');
     expect(error.message).toContain(named);
     expect(error.message).not.toContain('canary-5f0e');
   });
 
-  it.each([
+  const failing: readonly [string, () => string | Promise<string>, string][] = [
     ['throws', () => Promise.reject(new Error('canary-5f0e')), 'grant_failed'],
     ['gives nothing', () => '', 'invalid_option'],
     ['gives a token with a line end', () => 'canary-5f0e\n', 'invalid_option'],
-  ])('says so when the function that gives the assertion %s, and sends nothing [S6]', async (_, assertion, code) => {
+  ];
+  it.each(failing)('says so when the function that gives the assertion %s, and sends nothing [S6]', async (_, assertion, code) => {
     const { fake, grant } = grantOf({ key: undefined, assertion });
     const error = await failure(grant.request(undefined, context()));
     expect(error.code).toBe(code);
