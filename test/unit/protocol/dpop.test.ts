@@ -5,7 +5,7 @@ import { fakeAuthorizationServer, keyStoreContract, virtualClock } from 'tokenke
 import { describe, expect, it, test } from 'vitest';
 import { digest } from '../../../src/core/random.js';
 import { readProof, testKeyStore } from './proofs.js';
-import { failure, thrown } from './wire.js';
+import { context, failure, fakeServer, json, server as metadata, thrown } from './wire.js';
 
 const now = 1_800_000_000_000;
 const auth = clientSecretBasic('secret');
@@ -121,7 +121,7 @@ describe('the key', () => {
     expect(await value.thumbprint()).toBe(thumbprint);
   });
 
-  it('is not shown by the value, nor by an error about it [S7] [S9]', async () => {
+  it('is not shown by the value, nor by an error about it [S6]', async () => {
     const jwk = await privateJwk('ES256');
     const value = dpop({ key: jwk });
     await value.thumbprint();
@@ -291,6 +291,18 @@ describe('a downgrade', () => {
     expect([...headers]).toEqual([['authorization', `Bearer ${token.value}`]]);
     server.set({ dpop: 'required' });
     expect((await tokens.getToken({ invalidToken: token })).type).toBe('DPoP');
+  });
+});
+
+describe('a proof that a server echoes', () => {
+  it('is not shown [S6] [P27]', async () => {
+    const echo = fakeServer((sent) => json({ error: 'invalid_dpop_proof', error_description: `not ${sent.headers.get('dpop')}` }, 400)());
+    const grant = clientCredentials({ server: metadata, clientId: 'svc', auth, dpop: dpop(), fetch: echo.fetch });
+    const error = await failure(grant.request(undefined, context()));
+    const proof = echo.requests[0]?.headers.get('dpop') ?? '';
+    expect(proof.split('.')).toHaveLength(3);
+    for (const part of proof.split('.')) expect(inspect(error, { depth: null, showHidden: true })).not.toContain(part.slice(0, 40));
+    expect(error.message).toContain('"invalid_dpop_proof"');
   });
 });
 
