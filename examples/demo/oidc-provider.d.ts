@@ -16,12 +16,28 @@ declare module 'oidc-provider' {
     destroy(): Promise<void>;
   }
 
+  interface DeviceCodeModel extends StoredModel {
+    accountId?: string;
+    grantId?: string;
+    scope?: string;
+    authTime?: number;
+    error?: string;
+    readonly clientId: string;
+    readonly params: { readonly scope?: string };
+  }
+
   export class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    interactionDetails(...exchange: Parameters<RequestListener>): Promise<{
+      readonly prompt: { readonly name: string };
+      readonly params: { readonly client_id: string; readonly scope?: string };
+    }>;
+    interactionFinished(...exchange: [...Parameters<RequestListener>, result: object, options: { readonly mergeWithLastSubmission: boolean }]): Promise<void>;
     on(event: 'grant.error', listener: (context: unknown, error: Error & { readonly error_detail?: string }) => void): this;
     readonly Client: { find(id: string): Promise<object | undefined> };
     readonly Grant: { new (fields: { clientId: string; accountId: string }): GrantModel; find(id: string): Promise<GrantModel | undefined> };
+    readonly DeviceCode: { findByUserCode(userCode: string): Promise<DeviceCodeModel | undefined> };
     readonly RefreshToken: ModelClass<{
       client: object;
       accountId: string;

@@ -42,6 +42,32 @@ describe('examples/service', () => {
   });
 });
 
+describe('examples/device', () => {
+  const program = 'examples/device/main.ts';
+
+  it('shows a QR code and a code, signs in when it is approved elsewhere, renews, and signs out [G4] [G5]', async () => {
+    const { code, output } = await runNode([program, '--approve']);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/█▀|▀█/);
+    expect(output).toMatch(/Open http:\/\/127\.0\.0\.1:\d+\/device on any device and enter {2}[A-Z]{4}-[A-Z]{4}\n/);
+    const [, first, second] = /Token (#\w{6}) is good for 4 s\.\nRenewed without you: (#\w{6}), 4 s\.\nSigned out\.\n$/.exec(output) ?? [];
+    expect(first).not.toBe(second);
+    expect(second).toBeDefined();
+  });
+
+  it('says why it is not signed in when the user declines [G4]', async () => {
+    const { code, output } = await runNode([program, '--deny']);
+    expect(code).toBe(1);
+    expect(output).toContain('Not signed in (login_required): the user declined');
+  });
+
+  it('says in one line how it is used when it does not know a flag', async () => {
+    const { code, output } = await runNode([program, '--twice']);
+    expect(code).toBe(2);
+    expect(output).toMatch(/^usage: node examples\/device\/main\.ts [^\n]+\n$/);
+  });
+});
+
 describe('examples/demo', () => {
   it('says in one line how it is used when it does not know a flag', async () => {
     const { code, output } = await runNode(['examples/demo/main.ts', '--twice']);

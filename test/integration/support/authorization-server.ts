@@ -21,6 +21,8 @@ export const oddClient: TestClient = { id: 'odd: +%/&=?~*-._ id', secret: 'odd: 
 /** A plus sign means a space to a server that decodes. */
 export const plusClient: TestClient = { id: 'plus-client', secret: 'one+one' };
 export const publicClient = { id: 'public-client' } as const;
+/** Its users sign in on another device. */
+export const deviceClient = { id: 'device-client' } as const;
 
 export interface TestServerOptions {
   readonly tokenLifetimeS?: number;
@@ -64,13 +66,22 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       { client_id: postClient.id, client_secret: postClient.secret, grant_types: ['client_credentials'], token_endpoint_auth_method: 'client_secret_post' },
       { client_id: oddClient.id, client_secret: oddClient.secret, grant_types: ['client_credentials', 'refresh_token'] },
       { client_id: publicClient.id, grant_types: ['refresh_token'], token_endpoint_auth_method: 'none' },
+      {
+        client_id: deviceClient.id,
+        grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+        token_endpoint_auth_method: 'none',
+      },
     ],
     resources: options.resources ?? { [orders]: { scope: scopes }, [stock]: { scope: scopes }, [ledger]: { scope: scopes, format: 'opaque' } },
     tokenLifetimeS: options.tokenLifetimeS ?? 60,
     configuration: {
       rotateRefreshToken: () => true,
       findAccount: async (_context: unknown, accountId: string) => ({ accountId, claims: async () => ({ sub: accountId }) }),
-      features: { introspection: { enabled: true, allowedPolicy: () => true }, revocation: { enabled: true, allowedPolicy: () => true } },
+      features: {
+        introspection: { enabled: true, allowedPolicy: () => true },
+        revocation: { enabled: true, allowedPolicy: () => true },
+        deviceFlow: { enabled: true },
+      },
     },
     createServer: (listener): Server => (tls ? createHttpsServer(tls, observed(listener)) : createServer(observed(listener))),
   });
