@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import {
+  clientAssertion,
   clientCredentials,
   clientSecretBasic,
+  clientSecretJwt,
   clientSecretPost,
   createTokenManager,
   customGrant,
@@ -9,15 +11,17 @@ import {
   localLock,
   memoryStore,
   none,
+  privateKeyJwt,
   refreshToken,
   staticToken,
   TokenError,
 } from 'tokenkeep';
 import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
-import { createServiceClient } from 'tokenkeep/server';
+import { createServiceClient, mutualTls } from 'tokenkeep/server';
 import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dpopRows } from './dpop-rows.js';
+import { clientAuthRows, goodCertificate, goodKey, goodSecret } from './client-auth-rows.js';
 import { goodFetch, goodHttp, httpRows } from './http-rows.js';
 import { goodManager, managerRows } from './manager-rows.js';
 import { goodClient, goodRefresh, protocolRows } from './protocol-rows.js';
@@ -45,7 +49,14 @@ function within(globals: Readonly<Record<string, unknown>>, make: () => unknown)
 }
 
 const page = { window: {}, document: {} };
-const authenticated = [clientSecretBasic(canary), clientSecretBasic(canary, { encoding: 'raw' }), clientSecretPost(() => canary)];
+const authenticated = [
+  clientSecretBasic(canary),
+  clientSecretBasic(canary, { encoding: 'raw' }),
+  clientSecretPost(() => canary),
+  privateKeyJwt(goodKey),
+  clientSecretJwt(goodSecret),
+  clientAssertion(() => canary),
+];
 const environmentRows: readonly Row[] = [
   ...authenticated.flatMap((auth, index): Row[] => [
     {
@@ -96,7 +107,7 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { managerRows, protocolRows, dpopRows, httpRows, testingRows, environmentRows };
+const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, httpRows, testingRows, environmentRows };
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -151,6 +162,14 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['customGrant', () => customGrant(async () => ({ accessToken: canary }), {})],
     ['staticToken', () => staticToken({ accessToken: canary })],
     ['clientSecretBasic', () => clientSecretBasic(canary, {})],
+    ['clientSecretJwt', () => clientSecretJwt(goodSecret, { audience: 'token_endpoint', typ: 'JWT' })],
+    [
+      'privateKeyJwt',
+      () => privateKeyJwt(goodKey, { alg: 'ES256', kid: canary, x5t: goodCertificate, headers: ['x5t'], audience: 'https://as.test', typ: 'none' }),
+    ],
+    ['privateKeyJwt of a function', () => privateKeyJwt(() => canary, { alg: 'PS256' })],
+    ['clientAssertion', () => clientAssertion(async () => canary)],
+    ['mutualTls', () => mutualTls({ fetch: send, method: 'self_signed_tls_client_auth', certificate: goodCertificate })],
     ['clientSecretPost', () => clientSecretPost(`${canary} é:%`)],
     ['dpop', () => dpop({})],
     ['dpop with a key store', () => dpop({ keyStore: testKeyStore(), keyName: 'key', alg: 'EdDSA', mode: 'preferred' })],
