@@ -11,8 +11,10 @@ import {
   TokenError,
   type TokenErrorCode,
   type TokenErrorKind,
+  tokenExchange,
 } from 'tokenkeep';
 import { createAuthFetch } from 'tokenkeep/http';
+import { createIntrospector, type Introspection } from 'tokenkeep/server';
 
 declare const token: AccessToken;
 
@@ -69,9 +71,31 @@ const authFetch: typeof fetch = createAuthFetch(manager, { allow: ['https://api.
 // @ts-expect-error
 createAuthFetch(manager, {});
 
+// Subject tokens come with their type; there is one assertion, by a key or made elsewhere; a code is shown to somebody. [G4] [G6] [G8]
+const client = { issuer: 'https://as.example', clientId: 'service' };
+tokenExchange({ ...client, subject: { token: () => 'token', type: 'urn:ietf:params:oauth:token-type:jwt' } });
+// @ts-expect-error
+tokenExchange({ ...client, subject: { token: 'token' } });
+// @ts-expect-error
+tokenExchange({ ...client, subject: 'token' });
+// @ts-expect-error
+jwtBearer({ ...client, assertion: 'token' });
+// @ts-expect-error
+deviceCode({ ...client });
+const device = deviceCode({ ...client, onPrompt: ({ userCode }) => userCode.length });
+const signedIn: Promise<void> = device.signIn({ signal: AbortSignal.timeout(60_000) });
+createTokenManager({ grant: device });
+
+// That a token is not active is an answer; an introspector authenticates. [G10]
+declare const answer: Introspection;
+const active: boolean = answer.active;
+createIntrospector({ ...client, auth: none() });
+// @ts-expect-error
+createIntrospector({ ...client, cacheMs: '10' });
+
 // Codes and kinds are closed lists.
 const kind: TokenErrorKind = new TokenError('timeout', 'No answer', { phase: 'token' }).kind;
 // @ts-expect-error
 const code: TokenErrorCode = 'some_error';
 
-export { authFetch, code, expiresAt, flag, kind, options };
+export { active, authFetch, code, expiresAt, flag, kind, options, signedIn };

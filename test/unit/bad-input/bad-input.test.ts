@@ -7,7 +7,9 @@ import {
   clientSecretPost,
   createTokenManager,
   customGrant,
+  deviceCode,
   dpop,
+  jwtBearer,
   localLock,
   memoryStore,
   none,
@@ -15,12 +17,14 @@ import {
   refreshToken,
   staticToken,
   TokenError,
+  tokenExchange,
 } from 'tokenkeep';
 import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
-import { createServiceClient, mutualTls } from 'tokenkeep/server';
+import { createIntrospector, createServiceClient, mutualTls } from 'tokenkeep/server';
 import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dpopRows } from './dpop-rows.js';
+import { goodBearer, goodDevice, goodExchange, grantRows } from './grant-rows.js';
 import { clientAuthRows, goodCertificate, goodKey, goodSecret } from './client-auth-rows.js';
 import { goodFetch, goodHttp, httpRows } from './http-rows.js';
 import { goodManager, managerRows } from './manager-rows.js';
@@ -107,7 +111,7 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, httpRows, testingRows, environmentRows };
+const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, testingRows, environmentRows };
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -177,6 +181,14 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['keyStoreContract', () => keyStoreContract(() => testKeyStore(), {})],
     ['memoryStore', () => memoryStore({})],
     ['localLock', () => localLock({})],
+    [
+      'jwtBearer',
+      () => jwtBearer({ ...goodBearer, subject: canary, claims: { a: 1 }, scopeIn: 'assertion', expiresInMs: 3_600_000, alg: 'ES256', kid: canary }),
+    ],
+    ['jwtBearer of an assertion', () => jwtBearer({ ...goodBearer, key: undefined, assertion: () => canary, id: 'anna' })],
+    ['tokenExchange', () => tokenExchange({ ...goodExchange, actor: goodExchange.subject, audience: ['a', 'b'], id: 'anna' })],
+    ['deviceCode', () => deviceCode({ ...goodDevice, signInId: 'living-room' })],
+    ['createIntrospector', () => createIntrospector({ ...goodClient, cacheMs: 0, maxEntries: 1 })],
     ['createServiceClient', () => createServiceClient(goodClient)],
     ['service.http', () => createServiceClient(goodClient).http({ baseUrl: 'https://api.test/' })],
     ['createAuthFetch', () => createAuthFetch(goodHttp.tokens, goodFetch)],

@@ -45,6 +45,7 @@ export const testingRows: readonly Row[] = [
     [{ clients: { svc: { password: canary } } }, 'password', 'it takes secret'],
     [{ grants: { password: canary } }, 'grants.password', 'a function'],
     [{ random: 0.5 }, 'random', 'a function'],
+    [{ assertionIssuers: canary }, 'assertionIssuers', 'an options object'],
     [{ knobs: canary }, 'knobs', 'an options object'],
     [{ knobs: { expires_in: 5 } }, 'knobs.expires_in', 'one of the knobs'],
     [{ knob: {} }, 'knob', 'it takes issuer'],
