@@ -5,8 +5,10 @@ import {
   clientCredentials,
   createTokenManager,
   type Dpop,
+  deviceCode,
   dpop,
   type GetTokenOptions,
+  jwtBearer,
   none,
   TokenError,
   type TokenErrorCode,
@@ -81,7 +83,7 @@ tokenExchange({ ...client, subject: 'token' });
 // @ts-expect-error
 jwtBearer({ ...client, assertion: 'token' });
 // @ts-expect-error
-deviceCode({ ...client });
+deviceCode(client);
 const device = deviceCode({ ...client, onPrompt: ({ userCode }) => userCode.length });
 const signedIn: Promise<void> = device.signIn({ signal: AbortSignal.timeout(60_000) });
 createTokenManager({ grant: device });
