@@ -67,9 +67,9 @@ function misdated({ exp, iat = 0, nbf = 0 }: JWTPayload, { knobs, context }: Exc
   return Math.max(iat, nbf) > now + leewayS ? 'the client assertion is not yet good' : undefined;
 }
 
-function unfresh(clientId: string, { jti, exp = 0, iat = 0 }: JWTPayload, { knobs, context }: Exchange): string | undefined {
+function unfresh(clientId: string, { jti, exp = 0, iat }: JWTPayload, { knobs, context }: Exchange): string | undefined {
   // Those of a platform may live for hours and come again.
-  if (exp - iat > longestS) return 'the client assertion lives too long';
+  if (exp - (iat ?? serverNow(context, knobs) / 1000) > longestS) return 'the client assertion lives too long';
   if (knobs.assertionReplay === 'accepted') return undefined;
   if (jti === undefined) return 'the client assertion has no jti';
   const id = JSON.stringify([clientId, jti]);

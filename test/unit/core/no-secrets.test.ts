@@ -1,12 +1,18 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { exportJWK, SignJWT } from 'jose';
 import {
   type ClientAuth,
+  clientAssertion,
   clientCredentials,
   clientSecretBasic,
+  clientSecretJwt,
+  type Clock,
   clientSecretPost,
   createTokenManager,
   type Grant,
   type JournalEntry,
   memoryStore,
+  privateKeyJwt,
   refreshToken,
   type TokenManager,
   type TokenStore,
@@ -18,6 +24,16 @@ import { leaks, shown } from './leaks.js';
 
 const hourMs = 3_600_000;
 const consoleMethods = ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const;
+
+const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const keyPem = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const keyJwk = await exportJWK(key.privateKey);
+const publicKeyJwk = await exportJWK(key.publicKey);
+
+function platformToken(clock: Clock): Promise<string> {
+  const claims = { iss: 'app', sub: 'app', aud: 'https://as.test', jti: canary(), exp: Math.floor(clock.now() / 1000) + 60 };
+  return new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(key.privateKey);
+}
 
 function canary(): string {
   const letters = crypto.getRandomValues(new Uint8Array(40));
@@ -35,16 +51,20 @@ interface Life {
 }
 
 /** A whole life, with everything going wrong that can, and every secret echoed by somebody. */
-async function live(kind: 'user' | 'service', authOf: (secret: () => string) => ClientAuth): Promise<Life> {
+async function live(kind: 'user' | 'service', authOf: (secret: () => string, clock: Clock) => ClientAuth): Promise<Life> {
   const printed: unknown[] = [];
   for (const method of consoleMethods) vi.spyOn(console, method).mockImplementation((...args) => void printed.push(args));
   const clock = virtualClock();
   const clientSecret = canary();
   const secrets = new Set([clientSecret, btoa(`app:${clientSecret}`).replaceAll('=', '')]);
-  const server = fakeAuthorizationServer({ clock, clients: { app: clientSecret } });
+  for (const line of [...keyPem.split('\n').slice(1, -2), keyJwk.d ?? '']) secrets.add(line);
+  const server = fakeAuthorizationServer({ clock, clients: { app: { secret: clientSecret, keys: [publicKeyJwk] } } });
+  const assertions: string[] = [];
   let breaks = false;
   const carrying: typeof fetch = async (input, init) => {
     const headers = new Headers(init?.headers);
+    const assertion = new URLSearchParams(String(init?.body)).get('client_assertion');
+    if (assertion !== null) assertions.push(assertion);
     // The API's own network errors reach the caller as they are, so these may not hold any.
     if (breaks && input instanceof Request) throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') });
     if (breaks) throw new TypeError(`fetch failed: ${String(init?.body)}`, { cause: new Error(`${headers.get('authorization')} ${String(init?.body)}`) });
@@ -66,7 +86,7 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
     },
   };
 
-  const options = { server: server.metadata, clientId: 'app', auth: authOf(() => clientSecret), fetch: carrying };
+  const options = { server: server.metadata, clientId: 'app', auth: authOf(() => clientSecret, clock), fetch: carrying };
   const grant: Grant = kind === 'user' ? refreshToken({ ...options, refreshToken: initial }) : clientCredentials(options);
   const events: JournalEntry[] = [];
   const errors: unknown[] = [];
@@ -85,7 +105,7 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
     await done;
     outputs.push(tokens.snapshot(), tokens.peek());
   };
-  const echo = (): string => [...secrets].join(' ');
+  const echo = (): string => [...secrets, ...assertions.slice(-2)].join(' ');
   const refuse = async (): Promise<unknown> => tokens.getToken({ invalidToken: tokens.peek() });
 
   // Acquire, use, renew.
@@ -103,7 +123,7 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
   server.set({ answer: { status: 400, contentType: 'text/plain', body: echo() } });
   await attempt(refuse);
   await clock.advance(60_000);
-  for (const secret of [...secrets]) {
+  for (const secret of [...secrets, ...(assertions.at(-1)?.split('.') ?? [])]) {
     server.set({ answer: { status: 400, contentType: 'application/json', body: JSON.stringify({ error: secret, error_description: secret }) } });
     await attempt(refuse);
     await clock.advance(60_000);
@@ -164,7 +184,8 @@ async function live(kind: 'user' | 'service', authOf: (secret: () => string) => 
   ];
   return {
     output: things.map(shown).join('\n'),
-    secrets: [...secrets],
+    // The first and the last of the assertions stand for all.
+    secrets: [...secrets, ...[...assertions.slice(0, 2), ...assertions.slice(-3)].flatMap((assertion) => assertion.split('.'))],
     urls: urlsOf(server),
     errors,
     eventTypes: new Set(events.map((event) => event.type)),
@@ -187,11 +208,16 @@ afterEach(() => {
 
 describe('a whole life with every secret echoed back', () => {
   it.each([
-    ['user', 'client_secret_basic', clientSecretBasic],
+    ['user', 'client_secret_basic', (secret) => clientSecretBasic(secret)],
     ['user', 'client_secret_post', clientSecretPost],
-    ['service', 'client_secret_basic', clientSecretBasic],
+    ['service', 'client_secret_basic', (secret) => clientSecretBasic(secret)],
     ['service', 'client_secret_post', clientSecretPost],
-  ] as const)(
+    ['user', 'client_secret_jwt', (secret) => clientSecretJwt(secret)],
+    ['service', 'client_secret_jwt', (secret) => clientSecretJwt(secret)],
+    ['service', 'private_key_jwt in PEM', () => privateKeyJwt(keyPem)],
+    ['user', 'private_key_jwt of a function', () => privateKeyJwt(() => ({ key: keyJwk, kid: 'k' }))],
+    ['service', 'an assertion of the platform', (_secret, clock) => clientAssertion(() => platformToken(clock))],
+  ] satisfies readonly (readonly ['user' | 'service', string, Parameters<typeof live>[1]])[])(
     'of a %s with %s shows no piece of one in any event, error, journal, inspection, URL or log line [S6, S8, P3, gap 9, complaint 18, peer P17]',
     async (kind, _method, authOf) => {
       const life = await live(kind, authOf);
@@ -215,6 +241,7 @@ describe('a whole life with every secret echoed back', () => {
       expect(leaks(life.urls, life.secrets)).toEqual([]);
       expect(life.printed).toEqual([]);
     },
+    30_000,
   );
 
   it('would be found out: the search sees through errors, causes, hidden members and nesting [S6]', () => {
@@ -258,6 +285,7 @@ describe('what callers hold', () => {
       clientSecretBasic('a-secret-of-the-client'),
       clientSecretPost('a-secret-of-the-client'),
       clientSecretPost(() => 'a-secret-of-the-client'),
+      clientSecretJwt('a-secret-of-the-client, which is long'),
     ])
       expect(leaks(shown(auth), ['a-secret-of-the-client'])).toEqual([]);
   });
