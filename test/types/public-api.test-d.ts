@@ -2,20 +2,25 @@
 import * as tokenkeep from 'tokenkeep';
 import {
   type AccessToken,
+  clientAssertion,
+  type ClientAuth,
   clientCredentials,
+  clientSecretJwt,
   createTokenManager,
-  type Dpop,
   deviceCode,
+  type Dpop,
   dpop,
   type GetTokenOptions,
   jwtBearer,
   none,
+  privateKeyJwt,
   TokenError,
   type TokenErrorCode,
   type TokenErrorKind,
   tokenExchange,
 } from 'tokenkeep';
 import { createAuthFetch } from 'tokenkeep/http';
+import { mutualTls } from 'tokenkeep/server';
 import { createIntrospector, type Introspection } from 'tokenkeep/server';
 
 declare const token: AccessToken;
@@ -95,9 +100,36 @@ createIntrospector({ ...client, auth: none() });
 // @ts-expect-error
 createIntrospector({ ...client, cacheMs: '10' });
 
+// Keys come with their names, assertions from a function, and mutual TLS with its fetch. [P9] [P10] [P11] [P13] [G2] [G3]
+declare const cryptoKey: CryptoKey;
+const auths: readonly ClientAuth[] = [
+  privateKeyJwt('pem', { alg: 'PS256', kid: 'k', x5t: 'pem', headers: ['x5t', 'x5t#S256'], audience: 'token_endpoint', typ: 'none' }),
+  privateKeyJwt({ kty: 'EC' }),
+  privateKeyJwt(cryptoKey),
+  privateKeyJwt(() => 'pem'),
+  privateKeyJwt(async () => ({ key: cryptoKey, kid: 'k' })),
+  clientSecretJwt(async () => 'secret', { audience: 'https://as.example/token' }),
+  clientAssertion(() => 'token'),
+  mutualTls({ fetch, method: 'self_signed_tls_client_auth', certificate: () => 'pem' }),
+];
+// @ts-expect-error
+privateKeyJwt('pem', { alg: 'HS256' });
+// @ts-expect-error
+privateKeyJwt('pem', { alg: 'none' });
+// @ts-expect-error
+privateKeyJwt('pem', { typ: 'at+jwt' });
+// @ts-expect-error
+clientSecretJwt('secret', { alg: 'HS512' });
+// @ts-expect-error
+clientAssertion('token');
+// @ts-expect-error
+mutualTls({});
+// @ts-expect-error
+mutualTls({ fetch, method: 'private_key_jwt' });
+
 // Codes and kinds are closed lists.
 const kind: TokenErrorKind = new TokenError('timeout', 'No answer', { phase: 'token' }).kind;
 // @ts-expect-error
 const code: TokenErrorCode = 'some_error';
 
-export { active, authFetch, code, expiresAt, flag, kind, options, signedIn };
+export { active, auths, authFetch, code, expiresAt, flag, kind, options, signedIn };
