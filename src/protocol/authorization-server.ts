@@ -59,7 +59,7 @@ export function checkAuthorizationServer(where: string, options: AuthorizationSe
     throw invalidOption('auth', 'none() in a browser, where no secret stays one', auth);
   if ((issuer === undefined) === (server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', issuer);
   const fetch = auth.mutualTls?.fetch ?? options.fetch;
-  if ((options.fetch ?? fetch) !== fetch) throw invalidOption('fetch', 'none beside that of mutualTls(…), which carries the requests', options.fetch);
+  if ((options.fetch ?? fetch) !== fetch) throw invalidOption('fetch', 'none beside that of mutualTls(…)', options.fetch);
   const shared = { clientId, auth, dpop, fetch, preset, time: new ServerTime(), nonces: new Map<string, string>() };
   if (server === undefined) {
     const trust = { issuer: checkIssuer('issuer', issuer, insecureOrigins), preset, insecureOrigins };

@@ -25,7 +25,7 @@ const presetShape = object({
   endpointOrigins: list('origins', isOrigin),
   assertionAudience: word('issuer', 'token_endpoint'),
   assertionTyp: word('client-authentication+jwt', 'JWT', 'none'),
-  assertionHeaders: list('kid, x5t, x5t#S256', (entry) => entry === 'kid' || entry === 'x5t' || entry === 'x5t#S256'),
+  assertionHeaders: list('kid, x5t, x5t#S256', (entry) => /^(kid|x5t(#S256)?)$/.test(String(entry))),
   scopeSeparator: word('space', 'comma'),
   successStatuses: list('2xx statuses', (entry) => typeof entry === 'number' && entry >= 200 && entry < 300),
   responseFormat: word('json', 'form'),

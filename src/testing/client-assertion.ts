@@ -50,7 +50,7 @@ function parse(text: string): Parsed | undefined {
 
 function audiences({ knobs, context }: Exchange): readonly string[] {
   const { token } = serverPaths(context.issuer);
-  if (knobs.assertionAudience === 'any') return [context.issuer, token];
+  if (knobs.assertionAudience === 'either') return [context.issuer, token];
   return [knobs.assertionAudience === 'issuer' ? context.issuer : token];
 }
 

@@ -1,6 +1,7 @@
 export type { ChallengeForm } from './challenge-forms.js';
 export type { ContractCase, ContractOptions } from './contract-case.js';
 export { fakeAuthorizationServer } from './fake-authorization-server.js';
+export type { ClientAuthKnobs, FakeAuthMethod } from './client-auth-knobs.js';
 export type { FakeClient, FederatedIssuer } from './fake-client.js';
 export type { FakeGrant, FakeGrantRequest, FakeGrantResult, FakeGrantSuccess, OAuthFault } from './fake-grant.js';
 export type { FakeAuthorizationServer, FakeAuthorizationServerOptions, FakeServerMetadata, IssueOptions, ServerStats } from './fake-server-api.js';
@@ -8,7 +9,7 @@ export { keyStoreContract, type MakeKeyStore } from './key-store-contract.js';
 export type { GrantKnobs } from './grant-knobs.js';
 export { lockContract, type MakeLock } from './lock-contract.js';
 export type { Endpoint, RecordedRequest } from './recorded-request.js';
-export type { FakeAuthMethod, Latency, RawAnswer, ServerKnobs } from './server-knobs.js';
+export type { Latency, RawAnswer, ServerKnobs } from './server-knobs.js';
 export type { AssertionIssuers } from './read-assertion.js';
 export { type MakeStore, storeContract } from './store-contract.js';
 export type { GrantFamily, Refreshed } from './token-registry.js';

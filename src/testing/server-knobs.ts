@@ -1,5 +1,6 @@
 import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { ChallengeForm } from './challenge-forms.js';
+import { type ClientAuthKnobs, defaultClientAuthKnobs } from './client-auth-knobs.js';
 import { defaultGrantKnobs, type GrantKnobs } from './grant-knobs.js';
 
 /** Milliseconds, or a range over which one request after another is spread evenly. */
@@ -13,18 +14,8 @@ export interface RawAnswer {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Ways in which clients prove themselves to the fake server. */
-export type FakeAuthMethod =
-  | 'client_secret_basic'
-  | 'client_secret_post'
-  | 'client_secret_jwt'
-  | 'private_key_jwt'
-  | 'tls_client_auth'
-  | 'self_signed_tls_client_auth'
-  | 'none';
-
 /** How the fake server behaves. Every knob can be turned at any time; what is in flight keeps the settings it began with. */
-export interface ServerKnobs extends GrantKnobs {
+export interface ServerKnobs extends GrantKnobs, ClientAuthKnobs {
   // Time
   /** The server's clock runs ahead by this much: `Date` header and JWT times. */
   clockOffsetMs: number;
@@ -107,28 +98,6 @@ export interface ServerKnobs extends GrantKnobs {
   /** Members that are added to a successful answer or replace its own; undefined: left out. */
   members: Readonly<Record<string, unknown>>;
 
-  // Client authentication
-  /** What the server reads in an `Authorization: Basic` header: form-encoded parts (RFC 6749 §2.3.1), or what was typed. */
-  basicDecoding: 'form' | 'raw';
-  /** Refuses a request that authenticates in two ways (RFC 6749 §2.3). */
-  rejectDoubleAuthentication: boolean;
-  /** Methods that the server takes and lists in its metadata. */
-  authMethods: readonly FakeAuthMethod[];
-  /** Whom assertions of clients must be for: the issuer, the token endpoint's URL, or either. */
-  assertionAudience: 'issuer' | 'token_endpoint' | 'any';
-  /** Whether their header needs the `typ` `client-authentication+jwt`, or must not have it. */
-  assertionTyp: 'any' | 'required' | 'refused';
-  /** Header parameters that they need. */
-  assertionHeaders: readonly ('kid' | 'x5t' | 'x5t#S256')[];
-  /** What becomes of an assertion that comes again. */
-  assertionReplay: 'refused' | 'accepted';
-  /** Tokens for requests with a certificate are bound to it (RFC 8705 §3). */
-  certificateBoundTokens: boolean;
-  /** Clients with certificates have endpoints of their own, on another host (RFC 8705 §5); the others see no certificate. */
-  mtlsEndpoints: boolean;
-  /** Every client is refused with `invalid_client`, until this is switched off again. */
-  rejectClients: boolean;
-
   // Sender-constrained tokens (RFC 9449)
   /** Requests with a proof get a token that is bound to its key; proofs may also be required, or ignored (a downgrade). */
   dpop: 'supported' | 'required' | 'ignored';
@@ -188,6 +157,7 @@ export interface ServerKnobs extends GrantKnobs {
 export function defaultKnobs(): ServerKnobs {
   return {
     ...defaultGrantKnobs(),
+    ...defaultClientAuthKnobs(),
     clockOffsetMs: 0,
     sendDate: true,
     latencyBeforeMs: 0,
@@ -217,24 +187,6 @@ export function defaultKnobs(): ServerKnobs {
     accessTokenForm: 'normal',
     tokenType: 'Bearer',
     members: {},
-    basicDecoding: 'form',
-    rejectDoubleAuthentication: true,
-    authMethods: [
-      'client_secret_basic',
-      'client_secret_post',
-      'client_secret_jwt',
-      'private_key_jwt',
-      'tls_client_auth',
-      'self_signed_tls_client_auth',
-      'none',
-    ],
-    assertionAudience: 'issuer',
-    assertionTyp: 'any',
-    assertionHeaders: [],
-    assertionReplay: 'refused',
-    certificateBoundTokens: true,
-    mtlsEndpoints: false,
-    rejectClients: false,
     dpop: 'supported',
     dpopLeewayMs: 60_000,
     dpopNonceMs: undefined,

@@ -421,7 +421,7 @@ describe('the fake server', () => {
       { assertionAudience: 'token_endpoint' },
       'accepted',
     ],
-    ['either audience', clientSecretJwt(secret, { audience: 'token_endpoint' }), { assertionAudience: 'any' }, 'accepted'],
+    ['either audience', clientSecretJwt(secret, { audience: 'token_endpoint' }), { assertionAudience: 'either' }, 'accepted'],
     ['the type where it is needed', clientSecretJwt(secret), { assertionTyp: 'required' }, 'accepted'],
     ['no type where it is needed', clientSecretJwt(secret, { typ: 'none' }), { assertionTyp: 'required' }, 'must be of the type'],
     ['the type where it is refused', clientSecretJwt(secret), { assertionTyp: 'refused' }, 'unknown type'],
