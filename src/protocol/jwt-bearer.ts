@@ -98,12 +98,14 @@ function givenAssertion(options: JwtBearerOptions): AssertionMaking {
 
 function signedAssertion(key: PrivateKeySource, options: JwtBearerOptions, clientId: string): AssertionMaking {
   const sign: SignAssertion = assertionSigner('key', key, options);
-  const { scopeIn = 'parameter', claims = {} } = options;
+  const { scopeIn = 'parameter', claims: given = {} } = options;
   const lifetimeMs = checkDuration('expiresInMs', options.expiresInMs, 300_000);
   const subject = options.subject === undefined ? undefined : checkString('subject', options.subject);
   if (lifetimeMs < 1_000 || lifetimeMs > longestMs) throw invalidOption('expiresInMs', 'milliseconds from 1 000 to 3 600 000', lifetimeMs);
   if (scopeIn !== 'parameter' && scopeIn !== 'assertion') throw invalidOption('scopeIn', '"parameter" or "assertion"', scopeIn);
-  checkOptions('claims', claims);
+  checkOptions('claims', given);
+  // A copy, so that nobody changes the claims afterwards.
+  const claims: Readonly<Record<string, unknown>> = { ...given };
   const taken = Object.keys(claims).find((name) => setClaims.includes(name));
   if (taken !== undefined) throw invalidOption(`claims.${taken}`, 'no claim that an option or the protocol sets', claims[taken]);
   return {

@@ -26,8 +26,10 @@ export async function pollDevice(
   let { intervalMs } = prompt;
   let waitMs = intervalMs;
   for (;;) {
-    await clock.sleep(Math.min(waitMs, Math.max(leftMs(), 0)), signal);
-    if (leftMs() <= 0) throw signInNeeded('the code ran out before the user had entered it');
+    const untilMs = Math.min(waitMs, Math.max(leftMs(), 0));
+    await clock.sleep(untilMs, signal);
+    // Never sooner than it may be asked, only because the code runs out.
+    if (untilMs < waitMs || leftMs() <= 0) throw signInNeeded('the code ran out before the user had entered it');
     try {
       return await withTimeLimit(clock, attemptMs, ask, timeout, signal);
     } catch (error) {

@@ -6,6 +6,7 @@ import { abortable } from '../core/waiting.js';
  */
 export class SharedWait {
   readonly #start: (signal: AbortSignal) => Promise<void>;
+  #isDone = false;
   #running: { readonly outcome: Promise<void>; readonly end: AbortController; waiting: number } | undefined;
 
   constructor(start: (signal: AbortSignal) => Promise<void>) {
@@ -14,6 +15,7 @@ export class SharedWait {
 
   async join(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
+    if (this.#isDone) return;
     this.#running ??= this.#begin();
     const running = this.#running;
     running.waiting++;
@@ -32,7 +34,10 @@ export class SharedWait {
   #begin(): { outcome: Promise<void>; end: AbortController; waiting: number } {
     const end = new AbortController();
     const outcome = this.#start(end.signal);
-    outcome.catch(() => undefined);
+    const succeeded = (): void => {
+      this.#isDone = true;
+    };
+    outcome.then(succeeded, () => undefined);
     return { outcome, end, waiting: 0 };
   }
 }

@@ -140,6 +140,17 @@ describe('signing in on another device', () => {
     expect(polledAt()).toEqual([5, 10]);
   });
 
+  it('does not ask sooner than it may only because the code runs out', async () => {
+    const { clock, device, polledAt } = scene({ devicePending: Infinity, deviceExpiresIn: 9 });
+    // A sleep that ends early, as timers of real machines do.
+    const sleep = clock.sleep.bind(clock);
+    clock.sleep = (ms, signal) => sleep(ms - 0.5, signal);
+    const failed = rejection(device.signIn());
+    await clock.advance(20_000);
+    expect(await failed).toMatchObject({ code: 'login_required' });
+    expect(polledAt()).toHaveLength(1);
+  });
+
   it.each(['expired_token', 'token_expired'] as const)('stops when the server says %s [G4]', async (deviceExpiredError) => {
     const { clock, server, device } = scene({ deviceExpiredError, deviceExpiresIn: 7 });
     server.set({ deviceMembers: { expires_in: 600 } });

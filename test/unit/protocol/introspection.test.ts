@@ -160,6 +160,13 @@ describe('introspection', () => {
     expect(await failed).toMatchObject({ code: 'timeout', phase: 'introspection' });
   });
 
+  it('asks nobody whom a token names [S11]', async () => {
+    const fake = fakeServer(json({ active: true, iss: 'https://stranger.example', token_introspection: 'https://stranger.example' }));
+    const introspector = createIntrospector({ server: endpoint, clientId: 'api', auth: clientSecretBasic('s'), fetch: fake.fetch, clock: virtualClock() });
+    await introspector.introspect(fakeJwt({ iss: 'https://stranger.example' }));
+    expect(fake.requests.map(({ url }) => url)).toEqual([endpoint.introspection_endpoint]);
+  });
+
   it('copies an answer with odd members without harm [P29] [S12]', async () => {
     const odd: Answer = () => new Response('{"active":true,"__proto__":{"polluted":true},"constructor":1,"exp":"soon","scope":5}', { status: 200 });
     const answer = await answering(odd).introspect('token');

@@ -108,6 +108,14 @@ describe('the token exchange grant', () => {
     }
   });
 
+  it('asks nobody whom a token names, whatever its claims say [S11]', async () => {
+    const stranger = { iss: 'https://stranger.example', aud: 'https://stranger.example', jku: 'https://stranger.example/keys' };
+    const answer = json({ ...exchanged, access_token: fakeJwt(stranger) });
+    const { fake, grant } = grantOf({ subject: { token: fakeJwt(stranger), type: `${types}jwt` } }, answer);
+    await grant.revoke?.(await grant.request(undefined, context()), context());
+    expect(fake.requests.map(({ url }) => new URL(url).origin)).toEqual(['https://as.example', 'https://as.example']);
+  });
+
   it('hands on what the preset lists, and only that, and no refresh token [P29] [R28]', async () => {
     const answer = json({ ...exchanged, refresh_token: 'rt-1', tenant: 't1' });
     expect((await grantOf({ preset: { rawMembers: ['tenant'] } }, answer).grant.request(undefined, context())).raw).toEqual({ tenant: 't1' });
