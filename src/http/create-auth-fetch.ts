@@ -11,7 +11,7 @@ import { type AllowedResource, createAllowList } from './allow-list.js';
 import type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './auth-fetch-options.js';
 import { keepBody } from './keep-body.js';
 import { parseUrl } from './parse-url.js';
-import { readRefusal } from './read-refusal.js';
+import { readRefusal, wantsNonce } from './read-refusal.js';
 import { asRedirected, hidesRedirects, nextRequest, redirectRefused } from './redirects.js';
 import { createResourceRecord } from './resource-record.js';
 
@@ -41,6 +41,8 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   const record = (resource: string) => createResourceRecord(resource, clock, onEvent);
   const allowed = createAllowList(options.allow, checkInsecureOrigins(options.allowInsecureHttp), record);
   const reported = new Set<string>();
+  // Of the allowed origins alone; the authorization server's are none of these (RFC 9449 §9).
+  const nonces = new Map<string, string>();
   let lastToken: AccessToken | undefined;
   let lastHeader = '';
 
@@ -51,9 +53,9 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     isolated(onEvent, { type: 'origin_not_allowed', origin });
   }
 
-  async function obtain(signal?: AbortSignal, invalidToken?: AccessToken): Promise<AccessToken> {
+  async function obtain<T extends object>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
-      const pending = tokens.getToken({ signal, invalidToken });
+      const pending = ask();
       // A token that is at hand is not worth listening for an abort.
       return (await Promise.race([pending, undefined])) ?? (await abortable(pending, signal));
     } catch (error) {
@@ -99,7 +101,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
   }
 
   async function renew(resource: AllowedResource, refused: AccessToken, signal?: AbortSignal): Promise<AccessToken | undefined> {
-    const token = await obtain(signal, refused);
+    const token = await obtain(() => tokens.getToken({ signal, invalidToken: refused }), signal);
     if (token.value === refused.value) return undefined;
     resource.renewed(token.value);
     return token;
@@ -119,7 +121,7 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     }
     let url = start;
     const signal = (rest.signal === undefined ? request?.signal : rest.signal) ?? undefined;
-    let token = await obtain(signal);
+    let token = await obtain(() => tokens.getToken({ signal }), signal);
     let redirect = rest.redirect ?? request?.redirect ?? 'follow';
     const byHand = redirect === 'follow' && !hidesRedirects();
     if (byHand) redirect = 'manual';
@@ -127,6 +129,8 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     else if (redirect === 'follow' && (resource.path !== '/' || token.type !== 'Bearer' || allowOutside === 'refuse')) redirect = 'error';
     let method = rest.method ?? request?.method ?? 'GET';
     let mayRetry = retryOn401 !== false;
+    let mayProve = mayRetry;
+    let nonce: string | undefined;
     let body = keepBody(rest.body, request, (mayRetry || byHand) && replayBody);
     // What was compared is what is sent.
     let target = request ?? url.href;
@@ -134,15 +138,30 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
     let isSecond = false;
     let hops = 0;
 
-    // Makes ready for a second send with another token, if the first one was refused.
-    async function retries(response: Response): Promise<boolean> {
-      const { origin } = url;
-      if (!resource || !(await isRefused(response, token, resource, signal)) || !mayRetry) return false;
-      mayRetry = false;
+    // Makes ready for a second send of the same request, if its body allows that.
+    function repeats(response: Response): boolean {
       // Behind a redirect that fetch followed, a second send would repeat what was accepted before it.
       const again = !response.redirected || /^(?:GET|HEAD)$/i.test(method) ? body() : undefined;
       if (again === undefined) {
-        isolated(onEvent, { type: 'not_replayable', origin });
+        isolated(onEvent, { type: 'not_replayable', origin: url.origin });
+        return false;
+      }
+      headers = new Headers(headers);
+      sent = { ...sent, headers, ...(again !== null && { body: again }) };
+      return true;
+    }
+
+    // Makes ready for a second send with the nonce that was missing, or with another token, if the first one was refused.
+    async function retries(response: Response): Promise<boolean> {
+      const { origin } = url;
+      if (!resource) return false;
+      if (nonce && mayProve && wantsNonce(response)) {
+        mayProve = false;
+        return repeats(response);
+      }
+      if (!(await isRefused(response, token, resource, signal)) || !mayRetry) return false;
+      mayRetry = false;
+      if (!repeats(response)) {
         renew(resource, token).catch(() => undefined);
         return false;
       }
@@ -155,8 +174,6 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
         if (isTokenError(error)) isolated(onEvent, { type: 'renewal_unavailable', origin, error });
         return false;
       }
-      headers = new Headers(headers);
-      sent = { ...sent, headers, ...(again !== null && { body: again }) };
       isSecond = true;
       return true;
     }
@@ -173,14 +190,23 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
       resource &&= allowed(url);
       if (!resource) leave(url.origin);
       target = url.href;
+      mayProve = retryOn401 !== false;
+      nonce = undefined;
       sent = { ...sent, signal: signal ?? null, method, headers, body: again };
       return true;
     }
 
     for (;;) {
       if (resource) present(headers, token);
+      // A proof is good for one send (RFC 9449 §7.1).
+      const proof = resource && token.type === 'DPoP' && (await obtain(() => token.headers({ method, url, nonce: nonce ?? nonces.get(url.origin) }), signal));
+      if (proof) for (const [name, value] of proof) headers.set(name, value);
       const response = await send(target, sent);
       const { status } = response;
+      if (proof) {
+        nonce = response.headers.get('dpop-nonce') ?? undefined;
+        if (nonce) nonces.set(url.origin, nonce);
+      }
       if (isSecond) isolated(onEvent, { type: 'retried', origin: url.origin, status });
       isSecond = false;
       resource?.answered(token.value, status);

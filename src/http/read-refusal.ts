@@ -26,6 +26,11 @@ const stepUps = ['insufficient_scope', 'insufficient_user_authentication', 'insu
 // Errors that a fresh token would meet as well.
 const unrelated = /^(?:invalid_request|use_dpop_nonce|invalid_dpop_proof)$/;
 
+/** Whether a 401 only says that the proof lacks the resource's nonce (RFC 9449 §9). */
+export function wantsNonce(response: Response): boolean {
+  return response.status === 401 && parseChallenges(response).some(({ scheme, params }) => scheme === 'dpop' && params['error'] === 'use_dpop_nonce');
+}
+
 /** Reads the challenges of a 401 or 403 (RFC 6750 §3.1, RFC 9470 §3, RFC 9449 §7.1). */
 export function readRefusal(response: Response, token: AccessToken, origin: string): Refusal {
   const challenges = parseChallenges(response);

@@ -30,7 +30,8 @@ export function nextRequest(response: Response, from: URL, method: string, sent:
   const dropsBody = /^(?:303 (?!GET$|HEAD$)|30[12] POST$)/i.test(line);
   const headers = new Headers(sent);
   for (const name of sent.keys()) {
-    if (name === 'authorization' || (dropsBody && bodyHeaders.test(name)) || (url.origin !== from.origin && originHeaders.test(name))) headers.delete(name);
+    if (name === 'authorization' || name === 'dpop' || (dropsBody && bodyHeaders.test(name)) || (url.origin !== from.origin && originHeaders.test(name)))
+      headers.delete(name);
   }
   return { url, method: dropsBody ? 'GET' : method, headers, dropsBody };
 }

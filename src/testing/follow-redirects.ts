@@ -48,8 +48,9 @@ function placed(response: Response, url: string, redirected: boolean): Response 
   const clone = response.clone.bind(response);
   return Object.defineProperties(response, {
     url: { value: url },
-    redirected: { value: redirected },
-    clone: { value: () => placed(clone(), url, redirected) },
+    // As of a real response, whoever wraps fetch may say more.
+    redirected: { value: redirected, configurable: true },
+    clone: { value: () => placed(clone(), url, redirected), configurable: true },
   });
 }
 
