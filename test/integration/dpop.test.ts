@@ -53,7 +53,6 @@ let sent = 0;
 beforeEach(() => {
   nonceRequired = false;
   api.nonces = undefined;
-  api.refusals = 0;
   api.log.length = 0;
   sent = server.tokenRequests();
 });
@@ -159,5 +158,66 @@ describe('a refresh token of a public client that is bound to the key, against o
     const tokens = managerOf({ refreshToken: await signIn(dpop()), dpop: dpop() });
     await expect(tokens.getToken()).rejects.toMatchObject({ kind: 'interaction', code: 'key_lost', oauthError: 'invalid_grant' });
     expect(tokenRequests()).toBe(1);
+  });
+});
+
+describe('a service that calls an API which verifies proofs', () => {
+  it('learns the nonces of both servers, each at the price of one repeated request [H20] [H21]', async () => {
+    nonceRequired = true;
+    api.nonces = 'known';
+    await using client = clientOf();
+    const http = client.http({ prefix: api.url });
+    for (let count = 0; count < 3; count++) await http.get('orders', { searchParams: { page: count } });
+    expect(api.log).toEqual(['GET /orders?page=0 401 use_dpop_nonce', 'GET /orders?page=0 200', 'GET /orders?page=1 200', 'GET /orders?page=2 200']);
+    expect(tokenRequests()).toBe(2);
+  });
+
+  it('learns a nonce that is good for one request from each success [H20]', async () => {
+    api.nonces = 'once';
+    await using client = clientOf();
+    const http = client.http({ prefix: api.url });
+    for (let count = 0; count < 5; count++) await http.get('orders');
+    expect(api.log).toHaveLength(6);
+  });
+
+  it('sends nonce, refused token and success: three sends, one renewal, the body byte for byte [H21] [H10] [gap 16]', async () => {
+    api.nonces = 'known';
+    await using client = clientOf();
+    api.revoked.add((await client.tokens.getToken()).value);
+    const answer = await client
+      .http({ prefix: api.url })
+      .post('orders', { json: { count: 1 } })
+      .json();
+    expect(answer).toMatchObject({ method: 'POST', body: '{"count":1}' });
+    expect(api.log).toEqual(['POST /orders 401 use_dpop_nonce', 'POST /orders 401 invalid_token', 'POST /orders 200']);
+    expect(tokenRequests()).toBe(2);
+  });
+
+  it('needs one token for 200 calls on a cold cache, and no call fails [R2] [gap 3]', async () => {
+    nonceRequired = true;
+    api.nonces = 'once';
+    await using client = clientOf();
+    const http = client.http({ prefix: api.url });
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => http.post('orders', { body: `order ${index}` }).json<{ body: string }>()));
+    expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 200 }, (_, index) => `order ${index}`));
+    expect(tokenRequests()).toBe(2);
+  });
+
+  it('with a clock that is wrong by a day is served all the same [E13] [gap 10]', async () => {
+    const clock = shiftedClock();
+    clock.advance(-86_000_000);
+    await using client = clientOf({ clock });
+    expect((await client.http({ prefix: api.url }).get('orders')).status).toBe(200);
+    expect(api.log).toEqual(['GET /orders 200']);
+  });
+
+  it('renews once for 50 calls that a revoked token meets, each repeated once with a proof of its own [R4] [H10]', async () => {
+    await using client = clientOf();
+    const http = client.http({ prefix: api.url });
+    await http.get('orders');
+    api.revoked.add((await client.tokens.getToken()).value);
+    await Promise.all(Array.from({ length: 50 }, () => http.get('orders')));
+    expect(api.log.filter((line) => line.endsWith('invalid_token'))).toHaveLength(50);
+    expect(tokenRequests()).toBe(2);
   });
 });

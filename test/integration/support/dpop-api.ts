@@ -8,8 +8,8 @@ export interface DpopApi extends AsyncDisposable {
   readonly log: string[];
   /** Proofs need a nonce: `once` for each request a new one, `known` always the same one; undefined: none. */
   nonces: 'once' | 'known' | undefined;
-  /** The next so many tokens are refused though they are good. */
-  refusals: number;
+  /** Tokens that are refused though the server gave them. */
+  readonly revoked: Set<string>;
 }
 
 class Refused extends Error {}
@@ -42,10 +42,7 @@ export async function startDpopApi(issuer: string): Promise<DpopApi> {
     const jkt = await calculateJwkThumbprint(protectedHeader.jwk ?? {});
     const { cnf } = claims;
     if (typeof cnf !== 'object' || cnf === null || !('jkt' in cnf) || cnf.jkt !== jkt) throw new Refused('invalid_token');
-    if (api.refusals > 0) {
-      api.refusals--;
-      throw new Refused('invalid_token');
-    }
+    if (api.revoked.has(token)) throw new Refused('invalid_token');
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -71,6 +68,6 @@ export async function startDpopApi(issuer: string): Promise<DpopApi> {
     answer(request, response).catch(() => response.destroy());
   });
   url = `http://127.0.0.1:${await listen(server)}`;
-  const api: DpopApi = { url, log, nonces: undefined, refusals: 0, [Symbol.asyncDispose]: () => close(server) };
+  const api: DpopApi = { url, log, nonces: undefined, revoked: new Set(), [Symbol.asyncDispose]: () => close(server) };
   return api;
 }
