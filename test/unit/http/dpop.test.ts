@@ -119,7 +119,7 @@ describe('a call with a bound token', () => {
 });
 
 describe("the API's nonce", () => {
-  it.each(adapters)('that was missing is sent with the second send, at once and without a renewal: $name [H21] [H20] [gap 16]', async ({ make }) => {
+  it.each(adapters)('that was missing is sent with the second send, at once and without a renewal: $name [H21] [H20] [H13] [gap 16]', async ({ make }) => {
     const { server, tokens, http, events } = setUp(known);
     const call = make(tokens, http);
     const response = await call('https://api.test/echo', { method: 'POST', body: 'byte for byte' });
@@ -250,7 +250,7 @@ describe("the API's nonce", () => {
     expect((await apiProofs(server))[1]?.claims.nonce).toBe('n');
   });
 
-  it('is not sent again for a body that is a stream: the 401 and an event, and the next call knows the nonce [gap 16] [H21]', async () => {
+  it('is not sent again for a body that is a stream: the 401 and an event, and the next call knows the nonce [H21] [H13] [gap 16]', async () => {
     const { server, call, events } = setUp(known);
     const body = new Blob(['one']).stream();
     const response = await call(api, { method: 'POST', body, duplex: 'half' } as RequestInit);
@@ -269,7 +269,7 @@ describe("the API's nonce", () => {
     expect((await call(api, { retryOn401: false })).status).toBe(200);
   });
 
-  it('does not end, begin or lengthen a quarantine: a storming resource stays one renewal [H21] [H13]', async () => {
+  it('does not end, begin or lengthen a quarantine: a storming resource stays one renewal [H21] [H14]', async () => {
     const { server, call, events } = setUp({ ...once, apiRefuses: true });
     for (let count = 0; count < 10; count++) expect((await call(api)).status).toBe(401);
     expect(server.tokenRequests).toBe(2);
