@@ -23,6 +23,9 @@ const mostReportedOrigins = 1000;
  * A `fetch` that presents the source's token to the resources of `allow`, and sends a request once more when its token was
  * refused and another one is to be had (RFC 6750). Fits wherever a `fetch` fits: ky, generated clients, plain calls.
  *
+ * A token that is bound to a key goes with a proof for each send, and a call that lacks the API's nonce is sent once more
+ * (RFC 9449 §7, §9).
+ *
  * A call that has an `Authorization` header of its own, or `auth: false` in its `init`, is sent as it is; `retryOn401: false`
  * leaves a 401 to the caller (see {@link AuthRequestInit}).
  * @throws {TokenError} `invalid_option` here. Calls reject with a `TokenError` when there is no token to send or a URL or
