@@ -15,6 +15,8 @@ export interface FormPost {
   readonly sign?: ClientAuth['authenticate'] | undefined;
   /** What the body holds and must not be shown. */
   readonly secrets: readonly string[];
+  /** The DPoP nonce that the answer before asked for: it may be good for one request. @default the last one of the origin */
+  readonly nonce?: string | undefined;
 }
 
 /** An answer, and what its reader needs to know of the request. */
@@ -47,7 +49,7 @@ export async function postForm(server: AuthorizationServer, post: FormPost, { cl
     if (post.sign) secrets.push(...(await post.sign(request)));
     secrets.push(...(await auth.authenticate(request)));
     if (dpop && phase === 'token') {
-      const proof = await dpop.prove({ method: 'POST', url, nonce: nonces.get(origin) }, now());
+      const proof = await dpop.prove({ method: 'POST', url, nonce: post.nonce ?? nonces.get(origin) }, now());
       headers.set('dpop', proof);
       secrets.push(proof);
     }

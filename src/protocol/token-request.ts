@@ -35,8 +35,9 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     const body = new URLSearchParams([['grant_type', request.grantType], ...request.body]);
     // Each cause is mended once: a nonce that was missing (RFC 9449 §8), a date that was wrong.
     const mended = new Set<'nonce' | 'date'>();
+    let nonce: string | undefined;
     for (;;) {
-      const { answer, sentAt, secrets, misdated } = await postForm(server, { ...request, phase: 'token', url, metadata, body }, context);
+      const { answer, sentAt, secrets, misdated } = await postForm(server, { ...request, phase: 'token', url, metadata, body, nonce }, context);
       const members = readMembers(answer, preset);
       const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
       if (isSuccess && (typeof members['error'] !== 'string' || members['access_token'] !== undefined)) {
@@ -47,7 +48,8 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
         isKeyAccepted = true;
         return tokens;
       }
-      const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && answer.headers.has('dpop-nonce');
+      nonce = answer.headers.get('dpop-nonce') ?? undefined;
+      const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && nonce;
       const cause = wantsNonce ? 'nonce' : misdated && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
       if (cause === undefined || mended.has(cause)) {
         const error = toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });

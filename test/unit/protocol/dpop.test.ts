@@ -334,6 +334,14 @@ describe("the authorization server's nonce", () => {
     expect(new Set((await proofs()).map(({ claims }) => claims.nonce)).size).toBe(7);
   });
 
+  it('of each answer serves its own request: tokens for 20 APIs at once, with nonces that are good for one request each [H20] [H21]', async () => {
+    const { tokens, server } = setUp();
+    server.set({ dpopNonceMs: 0, latencyBeforeMs: 0 });
+    const got = await Promise.all(Array.from({ length: 20 }, (_, index) => tokens.for({ audience: `api-${index}` }).getToken()));
+    expect(new Set(got.map(({ value }) => value)).size).toBe(20);
+    expect(server.tokenRequests).toBe(40);
+  });
+
   it('that rotated meanwhile is replaced by the one of the refusal [H20] [H21]', async () => {
     const { tokens, server, clock } = setUp();
     server.set({ dpopNonceMs: 60_000, expiresIn: 600 });
