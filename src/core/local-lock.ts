@@ -1,8 +1,8 @@
-import { checkOptions, checkPort } from './check-option.js';
+import { checkOptions } from './check-option.js';
 import type { Clock } from './clock.js';
 import { TokenError } from './errors.js';
 import type { Lock } from './lock.js';
-import { systemClock } from './system-clock.js';
+import { checkClock } from './system-clock.js';
 import { withTimeLimit } from './waiting.js';
 
 export interface LocalLockOptions {
@@ -13,8 +13,7 @@ export interface LocalLockOptions {
 /** A lock within this process and this instance: waiters get it in the order in which they asked. */
 export function localLock(options: LocalLockOptions = {}): Lock {
   checkOptions('localLock', options, ['clock']);
-  checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const { clock = systemClock } = options;
+  const clock = checkClock(options.clock);
   // Per name that is taken: who holds it or waits for it, and what settles when all of them are through.
   const lines = new Map<string, { users: number; tail: Promise<void> | undefined }>();
   return {

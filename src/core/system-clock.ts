@@ -1,3 +1,4 @@
+import { checkPort } from './check-option.js';
 import type { Clock } from './clock.js';
 import { whenAborted } from './waiting.js';
 
@@ -34,4 +35,10 @@ function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Prom
 function unref(timer: unknown): void {
   const release: unknown = Reflect.get(Object(timer), 'unref');
   if (typeof release === 'function') release.call(timer);
+}
+
+/** The `clock` option: the machine's when left out. */
+export function checkClock(clock: Clock | undefined): Clock {
+  checkPort('clock', clock, ['now', 'monotonicMs', 'sleep']);
+  return clock ?? systemClock;
 }

@@ -1,8 +1,9 @@
 import type { AccessToken } from '../core/access-token.js';
-import { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
+import { ageMs } from '../core/instant.js';
 import type { GetTokenOptions } from '../core/token-source.js';
-import { abortable, withTimeLimit } from '../core/waiting.js';
+import { abortable } from '../core/waiting.js';
+import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
 import { disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
@@ -11,20 +12,22 @@ import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import type { EndReason, GrantRecord } from './state.js';
-import type { TargetCache } from './target-cache.js';
+import type { HeldToken } from './state.js';
+import { TargetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { canonicalTarget } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
 
+const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
+
 /** The only mutable state: carries out what `decide` says. */
-export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: Journal, options: { readonly keepFresh: boolean }): TokenManager {
-  const { clock, grant, report, ageMs } = tools;
+export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): TokenManager {
+  const { clock, grant, oneRecord, report } = tools;
+  const targets = new TargetCache(tools);
   const { own } = targets;
-  const oneRecord = grant.renews === 'refreshToken';
   const listeners = new Set<() => void>();
-  const renewals = renewalsOf(targets, oneRecord, tools, changed);
-  const look = options.keepFresh ? keepFresh(own, renewals, tools) : undefined;
+  const renewals = renewalsOf(targets, tools, changed);
+  const look = isKeptFresh ? keepFresh(own, renewals, tools) : undefined;
   let snapshot: TokenSnapshot | undefined;
   let disposed: Promise<void> | undefined;
   const gone = new AbortController();
@@ -48,7 +51,7 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     } catch (error) {
       // A wish for a longer life is best effort: what there is still serves.
       const { held } = entry;
-      const serves = held !== undefined && held.token.value !== invalidToken?.value && ageMs(held) < held.refuseAgeMs;
+      const serves = isUsable(held) && held.token.value !== invalidToken?.value;
       if (!serves || disposed !== undefined || signal?.aborted === true) throw error;
       return held.token;
     }
@@ -64,38 +67,30 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
     return carryOut(entry, ask(entry, request), request, signal);
   }
 
-  async function forget(reason: EndReason): Promise<{ readonly forgotten: readonly GrantRecord[]; readonly failed: TokenError | undefined }> {
+  const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
+
+  // What is to be revoked is forgotten first, so that nobody gets it any more.
+  async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
     if (disposed !== undefined) throw disposedError();
-    for (const entry of targets.all()) {
+    const entries = targets.all();
+    const keepers = targets.keepers();
+    for (const entry of entries) {
       entry.flight?.leave(sessionChanged());
       entry.flight = undefined;
       entry.cooldown = undefined;
     }
-    const written = targets.keepers().map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
-    for (const entry of targets.all()) renewals.sync(entry);
+    const written = keepers.map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
+    renewals.sync(entries);
     if (oneRecord) report({ type: 'session_ended', reason });
-    const failed = firstFailure(await Promise.allSettled(written));
-    for (const entry of targets.all()) {
-      entry.loaded = true;
-      renewals.sync(entry);
-    }
-    if (failed !== undefined) report({ type: 'storage_error', error: failed });
-    return { forgotten: targets.keepers().flatMap((keeper) => keeper.takeForgotten()), failed };
-  }
-
-  async function revoke(): Promise<void> {
-    const { forgotten, failed } = await forget('revoked');
-    const limit = (): TokenError => new TokenError('timeout', 'the revocation endpoint did not answer in time', { phase: 'revocation' });
-    const revoked = toTokenSets(forgotten).map((tokens) => {
-      const task = async (signal: AbortSignal): Promise<void> => grant.revoke?.(tokens, { target: {}, clock, signal, report });
-      return withTimeLimit(clock, limits.revokeMs, task, limit);
-    });
-    const refused = firstFailure(await Promise.allSettled(revoked)) ?? failed;
-    if (refused !== undefined) throw refused;
-  }
-
-  async function clear(): Promise<void> {
-    const { failed } = await forget('cleared');
+    const unsaved = firstFailure(await Promise.allSettled(written));
+    for (const entry of targets.all()) entry.loaded = true;
+    renewals.sync(targets.all());
+    if (unsaved !== undefined) report({ type: 'storage_error', error: unsaved });
+    const forgotten = keepers.flatMap((keeper) => keeper.takeForgotten());
+    const revoked = (reason === 'revoked' ? toTokenSets(forgotten) : []).map((tokens) =>
+      askGrant(tools, {}, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)),
+    );
+    const failed = firstFailure(await Promise.allSettled(revoked)) ?? unsaved;
     if (failed !== undefined) throw failed;
   }
 
@@ -109,9 +104,8 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
 
   function describe(): TokenSnapshot {
     const { held, flight, cooldown, ended } = own;
-    const usable = held !== undefined && ageMs(held) < held.refuseAgeMs;
-    const dead = ended === undefined ? 'failed' : 'ended';
-    const idle = usable ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : dead;
+    const failed = ended === undefined ? 'failed' : 'ended';
+    const idle = isUsable(held) ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : failed;
     const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
     const status = disposed !== undefined ? 'disposed' : flight !== undefined ? 'renewing' : idle;
     return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended };
@@ -120,15 +114,8 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
   // The same object as long as it says the same.
   function current(): TokenSnapshot {
     const next = describe();
-    if (
-      snapshot?.status !== next.status ||
-      snapshot.expiresAt !== next.expiresAt ||
-      snapshot.renewAt !== next.renewAt ||
-      snapshot.lastError !== next.lastError
-    ) {
-      snapshot = Object.freeze(next);
-    }
-    return snapshot;
+    if (!facts.every((fact) => snapshot?.[fact] === next[fact])) snapshot = Object.freeze(next);
+    return snapshot ?? next;
   }
 
   function dispose(): Promise<void> {
@@ -158,8 +145,8 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
       return () => listeners.delete(each);
     },
     explain: () => journal.entries,
-    revoke,
-    clear,
+    revoke: () => forget('revoked'),
+    clear: () => forget('cleared'),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

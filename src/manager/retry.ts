@@ -1,6 +1,7 @@
 import type { TokenError } from '../core/errors.js';
 import type { Grant } from '../core/grant.js';
-import type { Cooldown, Instant } from './state.js';
+import type { Instant } from '../core/instant.js';
+import type { Cooldown } from './state.js';
 
 /** Time limits of one renewal, in milliseconds. (`standards.md` R20) */
 export const limits = {

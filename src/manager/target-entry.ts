@@ -6,19 +6,27 @@ import type { RecordKeeper } from './record-keeper.js';
 import type { Cooldown, HeldToken } from './state.js';
 
 /** One API that tokens are for, and what is known about its token. */
-export interface TargetEntry extends TargetState {
+export class TargetEntry implements TargetState {
   readonly key: string;
   readonly target: TokenTarget;
   readonly keeper: RecordKeeper;
-  held: HeldToken | undefined;
-  flight: Flight | undefined;
-  cooldown: Cooldown | undefined;
-  ended: TokenError | undefined;
   loaded: boolean;
-  loading: Promise<void> | undefined;
+  held: HeldToken | undefined;
+  flight: Flight | undefined = undefined;
+  cooldown: Cooldown | undefined = undefined;
+  ended: TokenError | undefined = undefined;
+  loading: Promise<void> | undefined = undefined;
   /** The token whose end was announced last, so that each is announced once. */
-  expiring: HeldToken | undefined;
-  expired: HeldToken | undefined;
+  expiring: HeldToken | undefined = undefined;
+  expired: HeldToken | undefined = undefined;
+
+  constructor(key: string, target: TokenTarget, keeper: RecordKeeper, loaded: boolean) {
+    this.key = key;
+    this.target = target;
+    this.keeper = keeper;
+    this.loaded = loaded;
+    this.held = heldFor(this);
+  }
 }
 
 /** The token that the record holds for the target. */
