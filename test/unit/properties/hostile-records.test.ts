@@ -1,4 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
+import { isTokenError } from 'tokenkeep';
 import { afterEach, describe, expect, it } from 'vitest';
 import { formatRecord, parseRecord } from '../../../src/manager/record-format.js';
 import { elapsedMs } from '../../../src/core/instant.js';
