@@ -15,7 +15,7 @@ import { limits } from './retry.js';
 import type { HeldToken } from './state.js';
 import { TargetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
-import { canonicalTarget } from './target-key.js';
+import { targetKey } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
 
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
@@ -132,8 +132,8 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   return {
     getToken: (wanted) => serve(own, wanted),
     for(target) {
-      const canonical = canonicalTarget(target);
-      return { getToken: (wanted) => serve(targets.entry(canonical), wanted) };
+      const key = targetKey(target);
+      return { getToken: (wanted) => serve(targets.entry(key), wanted) };
     },
     ready: async (wanted) => void (await serve(own, wanted)),
     peek: () => (disposed === undefined && ask(own).do.startsWith('use') ? own.held?.token : undefined),

@@ -2,7 +2,6 @@ import { ageMs } from '../core/instant.js';
 import { RecordKeeper } from './record-keeper.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { TargetEntry } from './target-entry.js';
-import type { CanonicalTarget } from './target-key.js';
 
 /** The targets of one manager, bounded: the least recently used goes first, but none that is in flight or cooling down. */
 export class TargetCache {
@@ -15,19 +14,17 @@ export class TargetCache {
 
   constructor(tools: RenewalTools) {
     this.#tools = tools;
-    this.own = new TargetEntry('', {}, new RecordKeeper('', tools), tools.store === undefined);
+    this.own = new TargetEntry('', new RecordKeeper('', tools), tools.store === undefined);
   }
 
-  entry({ key, target }: CanonicalTarget): TargetEntry {
+  entry(key: string): TargetEntry {
     const { own } = this;
     if (key === '') return own;
     let entry = this.#others.get(key);
     if (entry !== undefined && entry === this.#latest) return entry;
     if (entry === undefined) {
       const { oneRecord, store } = this.#tools;
-      entry = oneRecord
-        ? new TargetEntry(key, target, own.keeper, own.loaded)
-        : new TargetEntry(key, target, new RecordKeeper(key, this.#tools), store === undefined);
+      entry = oneRecord ? new TargetEntry(key, own.keeper, own.loaded) : new TargetEntry(key, new RecordKeeper(key, this.#tools), store === undefined);
       if (oneRecord) entry.ended = own.ended;
       this.#makeRoom();
     }

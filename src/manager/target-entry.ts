@@ -4,11 +4,11 @@ import type { TargetState } from './decide.js';
 import type { Flight } from './flight.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { Cooldown, HeldToken } from './state.js';
+import { targetOf } from './target-key.js';
 
 /** One API that tokens are for, and what is known about its token. */
 export class TargetEntry implements TargetState {
   readonly key: string;
-  readonly target: TokenTarget;
   readonly keeper: RecordKeeper;
   loaded: boolean;
   held: HeldToken | undefined;
@@ -20,12 +20,15 @@ export class TargetEntry implements TargetState {
   expiring: HeldToken | undefined = undefined;
   expired: HeldToken | undefined = undefined;
 
-  constructor(key: string, target: TokenTarget, keeper: RecordKeeper, loaded: boolean) {
+  constructor(key: string, keeper: RecordKeeper, loaded: boolean) {
     this.key = key;
-    this.target = target;
     this.keeper = keeper;
     this.loaded = loaded;
     this.held = heldFor(this);
+  }
+
+  get target(): TokenTarget {
+    return targetOf(this.key);
   }
 }
 
