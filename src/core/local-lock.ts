@@ -22,14 +22,14 @@ export function localLock(options: LocalLockOptions = {}): Lock {
       const timeout = (): TokenError => new TokenError('lock_timeout', `the lock was not free within ${waitMs} ms`, { phase: 'lock' });
       const line = lines.get(name) ?? { users: 0, tail: undefined };
       const before = line.tail;
-      if (before !== undefined && !(waitMs > 0)) throw timeout();
+      if (before && !(waitMs > 0)) throw timeout();
       const { promise, resolve } = Promise.withResolvers<void>();
       // Who gives up must not let others pass: they still wait for those before.
-      line.tail = before === undefined ? promise : before.then(() => promise);
+      line.tail = !before ? promise : before.then(() => promise);
       line.users++;
       lines.set(name, line);
       try {
-        if (before !== undefined) await withTimeLimit(clock, waitMs, () => before, timeout, signal);
+        if (before) await withTimeLimit(clock, waitMs, () => before, timeout, signal);
         return await task(new AbortController().signal);
       } finally {
         resolve();

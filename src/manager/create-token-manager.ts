@@ -103,7 +103,7 @@ export function createManager(options: TokenManagerOptions, internals: ManagerIn
     nameOf: async (targetKey) => {
       const name = oneRecord ? '' : targetKey;
       // A lock that only this manager knows needs no name that others could meet.
-      return store === undefined && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
+      return !store && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
     },
     random,
     digest: hash,

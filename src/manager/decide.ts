@@ -44,26 +44,26 @@ const load: Decision = { do: 'load' };
  */
 export function decide(state: TargetState, request: TokenRequest | undefined, wall: number, mono: number): Decision {
   const { loaded, ended, held, flight, cooldown } = state;
-  const age = held === undefined ? Infinity : elapsedMs(held, wall, mono);
-  const restedMs = cooldown === undefined ? Infinity : elapsedMs(cooldown, wall, mono);
+  const age = !held ? Infinity : elapsedMs(held, wall, mono);
+  const restedMs = !cooldown ? Infinity : elapsedMs(cooldown, wall, mono);
   let reason: RenewalReason = 'missing';
-  if (held !== undefined) {
+  if (held) {
     const refused = request?.invalidToken === held.token.value;
     reason = refused ? 'refused' : 'expired';
     if (age < held.refuseAgeMs && !(refused && age >= held.repeatedUntilAgeMs)) {
       // The token is usable: whatever else is wished for is best effort and never an error.
-      const mayRenew = ended === undefined && restedMs >= (cooldown?.backgroundMs ?? 0);
+      const mayRenew = !ended && restedMs >= (cooldown?.backgroundMs ?? 0);
       const short = isShort(held, request?.minValidMs, age);
-      if (!short) return age < held.renewAgeMs || flight !== undefined || !mayRenew ? use : useAndRenew;
-      if (loaded && flight === undefined && !mayRenew) return use;
+      if (!short) return age < held.renewAgeMs || flight || !mayRenew ? use : useAndRenew;
+      if (loaded && !flight && !mayRenew) return use;
       reason = 'short';
     }
   }
   if (!loaded) return load;
-  if (flight !== undefined) return { do: 'join', reason };
+  if (flight) return { do: 'join', reason };
   if (reason !== 'short') {
-    if (ended !== undefined) return { do: 'fail', error: ended };
-    if (cooldown !== undefined && restedMs < cooldown.blockedMs) return { do: 'fail', error: cooldown.error };
+    if (ended) return { do: 'fail', error: ended };
+    if (cooldown && restedMs < cooldown.blockedMs) return { do: 'fail', error: cooldown.error };
   }
   return { do: 'renew', reason };
 }

@@ -51,10 +51,10 @@ export class Flight {
       this.background = false;
       this.onWanted?.();
     }
-    if (request !== undefined)
+    if (request)
       this.want = { invalidToken: request.invalidToken ?? this.want.invalidToken, minValidMs: Math.max(request.minValidMs ?? 0, this.want.minValidMs ?? 0) };
     const now = this.#clock.monotonicMs();
-    if (this.#wait === undefined || now - this.#wait.since >= shareWaitMs) {
+    if (!this.#wait || now - this.#wait.since >= shareWaitMs) {
       const timeout = () => new TokenError('wait_timeout', `no token within ${limits.callerMs} ms; the renewal goes on`, { phase: 'wait' });
       this.#wait = { since: now, token: withTimeLimit(this.#clock, limits.callerMs, () => this.outcome, timeout, this.#left.signal) };
     }

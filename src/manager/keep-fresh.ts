@@ -21,20 +21,20 @@ export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock }: Ren
   return function look(end?: 'end'): void {
     timer.abort();
     over ||= end !== undefined;
-    if (over || entry.ended !== undefined || entry.flight !== undefined) return;
+    if (over || entry.ended || entry.flight) return;
     const decision = decide(entry, undefined, clock.now(), clock.monotonicMs());
     if (decision.do === 'load') return void renewals.load(entry).catch(() => lookAgainIn(storeRetryMs));
     const { held, cooldown } = entry;
     const restMs = Math.max(
-      cooldown === undefined ? 0 : cooldown.backgroundMs - ageMs(cooldown, clock),
-      began === undefined || held === undefined ? 0 : leastIntervalMs - ageMs(began, clock),
+      !cooldown ? 0 : cooldown.backgroundMs - ageMs(cooldown, clock),
+      !began || !held ? 0 : leastIntervalMs - ageMs(began, clock),
     );
     // A renewal that found the lock busy blocks no caller, and would be begun again here without end.
     if (restMs <= 0 && (decision.do === 'renew' || decision.do === 'useAndRenew')) {
       began = instant(clock);
       return void renewals.begin(entry, decision.do === 'renew' ? decision.reason : 'expiring', true);
     }
-    lookAgainIn(Math.max(shortestTimerMs, held === undefined ? 0 : held.renewAgeMs - ageMs(held, clock), restMs));
+    lookAgainIn(Math.max(shortestTimerMs, !held ? 0 : held.renewAgeMs - ageMs(held, clock), restMs));
 
     function lookAgainIn(ms: number): void {
       if (over || ms === Infinity) return;

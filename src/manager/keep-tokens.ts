@@ -35,43 +35,41 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
 
   const ask = (entry: TargetEntry, request?: TokenRequest): Decision => decide(entry, request, clock.now(), clock.monotonicMs());
 
-  function serve(entry: TargetEntry, wanted: GetTokenOptions | undefined): Promise<AccessToken> {
-    const plain = wanted === undefined || (wanted.invalidToken === undefined && wanted.minValidMs === undefined && wanted.signal?.aborted !== true);
-    if (!plain || disposed !== undefined) return serveWanted(entry, wanted);
-    const decision = ask(entry);
-    return decision.do === 'use' && entry.held !== undefined ? Promise.resolve(entry.held.token) : carryOut(entry, decision, undefined, wanted?.signal);
+  const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
+
+  // The hot path: what is served at once needs one promise and nothing else.
+  function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = {}): Promise<AccessToken> {
+    const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
+    const served = !disposed && !signal?.aborted && ask(entry, request).do === 'use' && entry.held;
+    return served ? Promise.resolve(served.token) : serveLater(entry, request, signal);
   }
 
-  async function serveWanted(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = {}): Promise<AccessToken> {
+  async function serveLater(entry: TargetEntry, request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
     signal?.throwIfAborted();
-    if (disposed !== undefined) throw disposedError();
-    const request = { invalidToken: invalidToken?.value, minValidMs };
+    if (disposed) throw disposedError();
     try {
-      return await carryOut(entry, ask(entry, request), request, signal);
+      const decision = ask(entry, request);
+      if (decision.do === 'fail') throw decision.error;
+      if (decision.do === 'load') await abortable(abortable(renewals.load(entry), gone.signal), signal);
+      else if (decision.do === 'join' || decision.do === 'renew')
+        return await renewals.begin(entry, decision.reason, false, request).join(request, signal);
+      else {
+        const { held } = entry;
+        if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
+        if (held) return held.token;
+      }
     } catch (error) {
       // A wish for a longer life is best effort: what there is still serves.
       const { held } = entry;
-      const serves = isUsable(held) && held.token.value !== invalidToken?.value;
-      if (!serves || disposed !== undefined || signal?.aborted === true) throw error;
+      if (!isUsable(held) || held.token.value === request?.invalidToken || disposed || signal?.aborted) throw error;
       return held.token;
     }
+    return serveLater(entry, request, signal);
   }
-
-  async function carryOut(entry: TargetEntry, decision: Decision, request?: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
-    const { held } = entry;
-    if (decision.do === 'fail') throw decision.error;
-    if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
-    if (decision.do === 'join' || decision.do === 'renew') return renewals.begin(entry, decision.reason, false, request).join(request, signal);
-    if (decision.do !== 'load' && held !== undefined) return held.token;
-    await abortable(abortable(renewals.load(entry), gone.signal), signal);
-    return carryOut(entry, ask(entry, request), request, signal);
-  }
-
-  const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
 
   // What is to be revoked is forgotten first, so that nobody gets it any more.
   async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
-    if (disposed !== undefined) throw disposedError();
+    if (disposed) throw disposedError();
     const entries = targets.all();
     const keepers = targets.keepers();
     for (const entry of entries) {
@@ -85,17 +83,17 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     const unsaved = firstFailure(await Promise.allSettled(written));
     for (const entry of targets.all()) entry.loaded = true;
     renewals.sync(targets.all());
-    if (unsaved !== undefined) report({ type: 'storage_error', error: unsaved });
+    if (unsaved) report({ type: 'storage_error', error: unsaved });
     const forgotten = keepers.flatMap((keeper) => keeper.takeForgotten());
     const revoked = (reason === 'revoked' ? toTokenSets(forgotten) : []).map((tokens) =>
       askGrant(tools, {}, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)),
     );
     const failed = firstFailure(await Promise.allSettled(revoked)) ?? unsaved;
-    if (failed !== undefined) throw failed;
+    if (failed) throw failed;
   }
 
   function changed(): void {
-    if (disposed === undefined) look?.();
+    if (!disposed) look?.();
     const before = snapshot;
     if (current() === before) return;
     const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
@@ -104,10 +102,10 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
 
   function describe(): TokenSnapshot {
     const { held, flight, cooldown, ended } = own;
-    const failed = ended === undefined ? 'failed' : 'ended';
+    const failed = !ended ? 'failed' : 'ended';
     const idle = isUsable(held) ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : failed;
-    const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
-    const status = disposed !== undefined ? 'disposed' : flight !== undefined ? 'renewing' : idle;
+    const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
+    const status = disposed ? 'disposed' : flight ? 'renewing' : idle;
     return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended };
   }
 
@@ -119,7 +117,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   }
 
   function dispose(): Promise<void> {
-    if (disposed === undefined) {
+    if (!disposed) {
       disposed = renewals.end();
       gone.abort(disposedError());
       look?.('end');
@@ -136,7 +134,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       return { getToken: (wanted) => serve(targets.entry(key), wanted) };
     },
     ready: async (wanted) => void (await serve(own, wanted)),
-    peek: () => (disposed === undefined && ask(own).do.startsWith('use') ? own.held?.token : undefined),
+    peek: () => (!disposed && ask(own).do.startsWith('use') ? own.held?.token : undefined),
     snapshot: current,
     subscribe(listener) {
       // A wrapper of its own, so that one listener may be subscribed twice.

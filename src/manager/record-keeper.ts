@@ -75,7 +75,7 @@ export class RecordKeeper {
 
   async #read(): Promise<void> {
     const { store, clock, windows, report } = this.#tools;
-    if (store === undefined) return;
+    if (!store) return;
     // Ages count from before the read: a slow answer must not make tokens younger.
     const began: Instant = instant(clock);
     const before = this.record;
@@ -84,9 +84,9 @@ export class RecordKeeper {
     if (stored?.version === this.#version || this.record !== before) return;
     const record = stored && parseRecord(stored, began, windows);
     this.#version = stored?.version;
-    if (record !== undefined) this.#replay(record);
+    if (record) this.#replay(record);
     // Where the store forgot what it had, memory goes on with what it holds, and writes it anew.
-    else if (stored !== undefined) report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
+    else if (stored) report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
   }
 
   #replay(stored: GrantRecord): void {
@@ -132,7 +132,7 @@ export class RecordKeeper {
   async #write(record: GrantRecord): Promise<boolean> {
     const { store, clock } = this.#tools;
     const write = { expected: this.#version, next: randomId() };
-    const written = store === undefined || (await this.#limited(async () => store.set(await this.name(), formatRecord(record, instant(clock)), write)));
+    const written = !store || (await this.#limited(async () => store.set(await this.name(), formatRecord(record, instant(clock)), write)));
     if (written) this.#version = write.next;
     return written;
   }

@@ -24,6 +24,7 @@ const rounds = 3;
  */
 export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): Promise<AccessToken> {
   const { grant, oneRecord: rotates, clock, store, report } = tools;
+  const journals = rotates && grant.keepsRefreshToken !== true;
   const { keeper } = entry;
   const cancelled = flight.cancel.signal;
   return tools.queue.run(takeLock, flight);
@@ -43,17 +44,17 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
         return await tools.lock.run(name, task, { waitMs: background ? 0 : limits.lockMs, signal: cancelled });
       } catch (error) {
         // A lock that fails afterwards takes nothing back.
-        if (running !== undefined) return await running;
+        if (running) return await running;
         if (cancelled.aborted) throw error;
         if (!isTokenError(error)) {
           // The lock itself failed. Without a refresh token nothing can be spent twice.
-          if (!rotates || grant.keepsRefreshToken === true) return task(new AbortController().signal);
+          if (!journals) return task(new AbortController().signal);
           throw new TokenError('lock_timeout', 'the lock failed', { phase: 'lock' });
         }
         // The holder may have stored its result by now. Who waits takes any usable token, who does not only a fresh one.
         await keeper.read().catch(() => undefined);
         const token = adopt(!flight.background);
-        if (token !== undefined) return token;
+        if (token) return token;
         // Who came to wait meanwhile waits for the lock.
         if (background && !flight.background) continue;
         flight.gaveWay = background;
@@ -68,9 +69,9 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
       await tolerateStore(keeper.read());
       const { pending } = keeper.record;
       // Nobody needs another token yet, but the refresh token can only be saved while its grace window is open.
-      const urgent = flight.background && pending !== undefined && ageMs(pending, clock) < graceMs;
+      const urgent = flight.background && pending && ageMs(pending, clock) < graceMs;
       const token = (urgent ? undefined : adopt(false)) ?? (await renewOnce(lockHeld));
-      if (token !== undefined) return token;
+      if (token) return token;
     }
     throw sessionChanged();
   }
@@ -85,19 +86,19 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   // Undefined: the record was changed by somebody else meanwhile; look again.
   async function renewOnce(lockHeld: AbortSignal): Promise<AccessToken | undefined> {
     const { epoch, ended, refreshToken: sent } = keeper.record;
-    if (ended !== undefined) throw endedError(ended);
+    if (ended) throw endedError(ended);
     cancelled.throwIfAborted();
     await leaveEndpointAlone(flight, tools);
     flight.spending = rotates;
-    if (rotates && grant.keepsRefreshToken !== true) {
+    if (journals) {
       const sentDigest = await tools.digest(sent ?? '');
       flight.unanswered = keeper.record.pending?.sentDigest === sentDigest;
       if ((await tolerateStore(keeper.apply({ type: 'sending', epoch, sent, pending: { sentDigest, ...instant(clock) } }))) !== 'write') return undefined;
     }
     try {
       return await keep(await requestTokens(entry, flight, tools, epoch, lockHeld), epoch, sent);
-    } catch (error) {
-      if (!isTokenError(error)) throw error;
+    } catch (caught) {
+      const error = asTokenError(caught);
       if (rotates && error.code === 'grant_revoked') return refused(error, epoch, sent);
       // An attempt before this answer may have rotated all the same.
       if (isAnswer(error) && !flight.unanswered && keeper.record.pending !== undefined) await tolerateStore(keeper.apply({ type: 'answered', epoch, sent }));
@@ -122,7 +123,6 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   // Before the grant is declared dead the store is read again: another context may have rotated the refresh token.
   async function refused(error: TokenError, epoch: number, sent: string | undefined): Promise<undefined> {
     await keeper.read().catch(() => undefined);
-    if (keeper.record.epoch === epoch && keeper.record.refreshToken !== sent) return undefined;
     const reason: EndReason = flight.unanswered ? 'rotation_lost' : 'grant_revoked';
     if (!(await isCurrent(keeper.apply({ type: 'ended', epoch, sent, reason, refused: flight.want.invalidToken })))) return undefined;
     report({ type: 'session_ended', reason });
@@ -133,7 +133,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   async function isCurrent(applied: Promise<Commit['do']>, tokens?: TokenSet): Promise<boolean> {
     const done = await applied.catch(storeFailed);
     if (done !== 'drop') return done === 'write';
-    if (tokens !== undefined)
+    if (tokens)
       await askGrant(tools, entry.target, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)).catch(() => undefined);
     throw sessionChanged();
   }

@@ -1,5 +1,5 @@
 import type { AccessToken } from '../core/access-token.js';
-import { TokenError } from '../core/errors.js';
+import type { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
 import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
@@ -35,7 +35,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
   let over = false;
 
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
-    if (entry.flight !== undefined) return entry.flight;
+    if (entry.flight) return entry.flight;
     const flight = new Flight(clock, reason, background, want, (own) => fly(entry, own));
     entry.flight = flight;
     flights.add(flight);
@@ -98,7 +98,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     for (const entry of entries) {
       const { ended } = entry.keeper.record;
       const held = heldFor(entry);
-      if (held !== undefined && !isSame(held, entry.held)) entry.cooldown = undefined;
+      if (held && !isSame(held, entry.held)) entry.cooldown = undefined;
       entry.held = held;
       entry.ended = ended && endedError(ended);
     }
@@ -116,7 +116,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     sync(targets.sharing(entry));
     const { pending } = entry.keeper.record;
     // A grace window for the refresh token may still be open.
-    if (!over && pending !== undefined && ageMs(pending, clock) < graceMs) begin(entry, 'missing', true);
+    if (!over && pending && ageMs(pending, clock) < graceMs) begin(entry, 'missing', true);
   }
 
   function load(entry: TargetEntry): Promise<void> {
@@ -130,8 +130,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     over = true;
     for (const flight of flights) flight.leave(disposedError());
     const spending = [...flights].filter((flight) => flight.spending).map((flight) => flight.outcome);
-    const limit = (): TokenError => new TokenError('timeout', 'a renewal did not end in time', { phase: 'manager' });
-    if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), limit).catch(() => undefined);
+    if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), disposedError).catch(() => undefined);
   }
 
   return { begin, load, sync, end };

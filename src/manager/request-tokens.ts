@@ -40,7 +40,7 @@ export async function requestTokens(
       const current = toTokenSet(keeper.record, heldFor(entry));
       const tokens = await askGrant(tools, entry.target, 'token', limitMs, (context) => grant.request(current, context), cancelled);
       // Not the pause that another target's later request was told.
-      if (tools.pause !== undefined && tools.pause.mono <= sending.mono) tools.pause = undefined;
+      if (tools.pause && tools.pause.mono <= sending.mono) tools.pause = undefined;
       return [tokens, sentInstant(tokens, sending, clock.monotonicMs())];
     } catch (caught) {
       cancelled.throwIfAborted();
@@ -77,7 +77,7 @@ export function isAnswer(error: TokenError): boolean {
 }
 
 function pauseMs({ pause, clock }: RenewalTools): number {
-  return pause === undefined ? 0 : pause.ms - ageMs(pause, clock);
+  return !pause ? 0 : pause.ms - ageMs(pause, clock);
 }
 
 function remaining({ began }: Flight, { clock }: RenewalTools): number {

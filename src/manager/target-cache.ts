@@ -21,10 +21,10 @@ export class TargetCache {
     const { own } = this;
     if (key === '') return own;
     let entry = this.#others.get(key);
-    if (entry !== undefined && entry === this.#latest) return entry;
-    if (entry === undefined) {
+    if (entry && entry === this.#latest) return entry;
+    if (!entry) {
       const { oneRecord, store } = this.#tools;
-      entry = oneRecord ? new TargetEntry(key, own.keeper, own.loaded) : new TargetEntry(key, new RecordKeeper(key, this.#tools), store === undefined);
+      entry = oneRecord ? new TargetEntry(key, own.keeper, own.loaded) : new TargetEntry(key, new RecordKeeper(key, this.#tools), !store);
       if (oneRecord) entry.ended = own.ended;
       this.#makeRoom();
     }
@@ -51,8 +51,8 @@ export class TargetCache {
     const { maxTargets, clock } = this.#tools;
     for (const [key, { flight, cooldown }] of this.#others) {
       if (this.#others.size < maxTargets) return;
-      const cooling = cooldown !== undefined && cooldown.blockedMs !== Infinity && ageMs(cooldown, clock) < cooldown.blockedMs;
-      if (flight === undefined && !cooling) this.#others.delete(key);
+      const cooling = cooldown && cooldown.blockedMs !== Infinity && ageMs(cooldown, clock) < cooldown.blockedMs;
+      if (!flight && !cooling) this.#others.delete(key);
     }
   }
 }
