@@ -25,10 +25,7 @@ export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock }: Ren
     const decision = decide(entry, undefined, clock.now(), clock.monotonicMs());
     if (decision.do === 'load') return void renewals.load(entry).catch(() => lookAgainIn(storeRetryMs));
     const { held, cooldown } = entry;
-    const restMs = Math.max(
-      !cooldown ? 0 : cooldown.backgroundMs - ageMs(cooldown, clock),
-      !began || !held ? 0 : leastIntervalMs - ageMs(began, clock),
-    );
+    const restMs = Math.max(!cooldown ? 0 : cooldown.backgroundMs - ageMs(cooldown, clock), !began || !held ? 0 : leastIntervalMs - ageMs(began, clock));
     // A renewal that found the lock busy blocks no caller, and would be begun again here without end.
     if (restMs <= 0 && (decision.do === 'renew' || decision.do === 'useAndRenew')) {
       began = instant(clock);

@@ -13,7 +13,7 @@ import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
 import type { HeldToken } from './state.js';
-import { TargetCache } from './target-cache.js';
+import { targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
@@ -23,7 +23,7 @@ const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
 /** The only mutable state: carries out what `decide` says. */
 export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): TokenManager {
   const { clock, grant, oneRecord, report } = tools;
-  const targets = new TargetCache(tools);
+  const targets = targetCache(tools);
   const { own } = targets;
   const listeners = new Set<() => void>();
   const renewals = renewalsOf(targets, tools, changed);
@@ -51,8 +51,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       const decision = ask(entry, request);
       if (decision.do === 'fail') throw decision.error;
       if (decision.do === 'load') await abortable(abortable(renewals.load(entry), gone.signal), signal);
-      else if (decision.do === 'join' || decision.do === 'renew')
-        return await renewals.begin(entry, decision.reason, false, request).join(request, signal);
+      else if (decision.do === 'join' || decision.do === 'renew') return await renewals.begin(entry, decision.reason, false, request).join(request, signal);
       else {
         const { held } = entry;
         if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
@@ -71,7 +70,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
     if (disposed) throw disposedError();
     const entries = targets.all();
-    const keepers = targets.keepers();
+    const keepers = [...new Set(entries.map((entry) => entry.keeper))];
     for (const entry of entries) {
       entry.flight?.leave(sessionChanged());
       entry.flight = undefined;

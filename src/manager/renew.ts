@@ -12,7 +12,7 @@ import type { RenewalTools } from './renewal-tools.js';
 import { isAnswer, leaveEndpointAlone, requestTokens } from './request-tokens.js';
 import { limits } from './retry.js';
 import { type EndReason, graceMs, type HeldToken, holdToken } from './state.js';
-import { heldFor, type TargetEntry } from './target-entry.js';
+import type { TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
 const rounds = 3;
@@ -78,7 +78,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
 
   // What somebody else has renewed meanwhile.
   function adopt(anyUsable: boolean): AccessToken | undefined {
-    const held = heldFor(entry);
+    const held = entry.stored;
     const decision = decide({ ...entry, held, flight: undefined, cooldown: undefined, loaded: true }, flight.want, clock.now(), clock.monotonicMs());
     return held && (decision.do === 'use' || (anyUsable && decision.do === 'useAndRenew')) ? announce('store', held) : undefined;
   }
@@ -109,7 +109,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   async function keep([tokens, sentAt]: readonly [TokenSet, Instant], epoch: number, sent: string | undefined): Promise<AccessToken | undefined> {
     if (!isTokenValue(tokens.accessToken))
       throw new TokenError('unacceptable_response', 'the grant gave no access token that fits into a header', { phase: 'token' });
-    const repeated = tokens.accessToken === (heldFor(entry)?.token.value ?? flight.want.invalidToken);
+    const repeated = tokens.accessToken === (entry.stored?.token.value ?? flight.want.invalidToken);
     if (repeated && grant.renews === 'never') throw new TokenError('static_token_expired', 'the static token was refused or has expired', { phase: 'token' });
     if (repeated) report({ type: 'warning', code: 'same_token_returned', message: 'the server returned the token that was to be replaced' });
     const held = holdToken(tokens, createAccessToken(tokens, tools.windows.prove), entry.key, sentAt, tools.windows, repeated);
@@ -133,8 +133,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   async function isCurrent(applied: Promise<Commit['do']>, tokens?: TokenSet): Promise<boolean> {
     const done = await applied.catch(storeFailed);
     if (done !== 'drop') return done === 'write';
-    if (tokens)
-      await askGrant(tools, entry.target, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)).catch(() => undefined);
+    if (tokens) await askGrant(tools, entry.target, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)).catch(() => undefined);
     throw sessionChanged();
   }
 

@@ -4,14 +4,14 @@ import type { RenewalReason } from '../core/events.js';
 import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { TokenRequest } from './decide.js';
-import { asTokenError, disposedError, endedError } from './failures.js';
+import { asTokenError, disposedError } from './failures.js';
 import { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renew } from './renew.js';
 import { coolDown, limits } from './retry.js';
-import { graceMs, type HeldToken } from './state.js';
+import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
-import { heldFor, type TargetEntry } from './target-entry.js';
+import { isSame, type TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
 /** The renewals of one manager: at most one per target, and what each leaves behind. */
@@ -27,7 +27,6 @@ export interface Renewals {
 }
 
 const busyMs = 1_000;
-const sameInstantMs = 1_000;
 
 export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: () => void): Renewals {
   const { clock, grant, report } = tools;
@@ -59,7 +58,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
       return token;
     } catch (error) {
       // What the renewal found in the store is no success of it: it comes before the cool-down.
-      takeOver(targets.sharing(entry));
+      for (const each of targets.sharing(entry)) each.takeOver();
       // Disposed, or forgotten meanwhile: what comes next starts afresh.
       if (own.cancel.signal.aborted || entry.flight !== own) throw error;
       throw noteFailure(entry, own, asTokenError(error));
@@ -90,18 +89,8 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
   }
 
   function sync(entries: readonly TargetEntry[]): void {
-    takeOver(entries);
+    for (const entry of entries) entry.takeOver();
     changed();
-  }
-
-  function takeOver(entries: readonly TargetEntry[]): void {
-    for (const entry of entries) {
-      const { ended } = entry.keeper.record;
-      const held = heldFor(entry);
-      if (held && !isSame(held, entry.held)) entry.cooldown = undefined;
-      entry.held = held;
-      entry.ended = ended && endedError(ended);
-    }
   }
 
   async function read(entry: TargetEntry): Promise<void> {
@@ -134,9 +123,4 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
   }
 
   return { begin, load, sync, end };
-}
-
-// A record that was read again holds the tokens it held before as new objects: no news, and nothing to announce.
-function isSame(one: HeldToken | undefined, other: HeldToken | undefined): boolean {
-  return one?.token.value === other?.token.value && Math.abs((one?.mono ?? 0) - (other?.mono ?? 0)) < sameInstantMs;
 }

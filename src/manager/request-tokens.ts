@@ -7,7 +7,7 @@ import type { Flight } from './flight.js';
 import { toTokenSet } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { limits, retryDelayMs } from './retry.js';
-import { heldFor, type TargetEntry } from './target-entry.js';
+import type { TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
 /**
@@ -37,7 +37,7 @@ export async function requestTokens(
     if (remainingMs < limits.leastMs) throw failed ?? new TokenError('timeout', 'the time for this renewal is over', { phase: 'token' });
     const limitMs = Math.min(refreshToken && attempt === 1 ? limits.firstRefreshMs : limits.attemptMs, remainingMs);
     try {
-      const current = toTokenSet(keeper.record, heldFor(entry));
+      const current = toTokenSet(keeper.record, entry.stored);
       const tokens = await askGrant(tools, entry.target, 'token', limitMs, (context) => grant.request(current, context), cancelled);
       // Not the pause that another target's later request was told.
       if (tools.pause && tools.pause.mono <= sending.mono) tools.pause = undefined;

@@ -19,7 +19,7 @@ export const limits = {
 } as const;
 
 const longestDelayMs = 30_000;
-const behindMsByFailures = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+const backgroundSteps = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
 const configurationMs = 60_000;
 const invalidResponseMs = 5_000;
 
@@ -61,16 +61,16 @@ function floorMs(error: TokenError, random: number): number {
 
 /** What a failed flight forbids until when. (`standards.md` R21, R24) */
 export function coolDown(error: TokenError, failures: number, renews: Grant['renews'], now: Instant, random: number): Cooldown {
-  const cooldown = (blockedMs: number, behindMs: number): Cooldown => ({
+  const cooldown = (blockedMs: number, backgroundMs: number): Cooldown => ({
     ...now,
     error: error.with({ fromCache: true }),
     failures,
     blockedMs,
-    backgroundMs: behindMs,
+    backgroundMs: backgroundMs,
   });
   if (error.kind === 'interaction' && renews === 'refreshToken') return cooldown(Infinity, Infinity);
   if (error.kind !== 'transient') return cooldown(configurationMs, configurationMs);
   const askedMs = floorMs(error, random);
-  const behindMs = behindMsByFailures[Math.min(failures, behindMsByFailures.length) - 1] ?? 0;
-  return cooldown(Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), askedMs), Math.max(behindMs, askedMs));
+  const backgroundMs = backgroundSteps[Math.min(failures, backgroundSteps.length) - 1] ?? 0;
+  return cooldown(Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), askedMs), Math.max(backgroundMs, askedMs));
 }

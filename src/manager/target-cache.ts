@@ -4,55 +4,47 @@ import type { RenewalTools } from './renewal-tools.js';
 import { TargetEntry } from './target-entry.js';
 
 /** The targets of one manager, bounded: the least recently used goes first, but none that is in flight or cooling down. */
-export class TargetCache {
+export interface TargetCache {
   /** The manager's own target; it stays. */
   readonly own: TargetEntry;
-  readonly #tools: RenewalTools;
-  // In the order of use: a Map keeps the order of insertion.
-  readonly #others = new Map<string, TargetEntry>();
-  #latest: TargetEntry | undefined;
-
-  constructor(tools: RenewalTools) {
-    this.#tools = tools;
-    this.own = new TargetEntry('', new RecordKeeper('', tools), tools.store === undefined);
-  }
-
-  entry(key: string): TargetEntry {
-    const { own } = this;
-    if (key === '') return own;
-    let entry = this.#others.get(key);
-    if (entry && entry === this.#latest) return entry;
-    if (!entry) {
-      const { oneRecord, store } = this.#tools;
-      entry = oneRecord ? new TargetEntry(key, own.keeper, own.loaded) : new TargetEntry(key, new RecordKeeper(key, this.#tools), !store);
-      if (oneRecord) entry.ended = own.ended;
-      this.#makeRoom();
-    }
-    this.#others.delete(key);
-    this.#others.set(key, entry);
-    this.#latest = entry;
-    return entry;
-  }
-
-  all(): readonly TargetEntry[] {
-    return [this.own, ...this.#others.values()];
-  }
-
+  entry(key: string): TargetEntry;
+  all(): readonly TargetEntry[];
   /** Those whose tokens are in the same record. */
-  sharing(entry: TargetEntry): readonly TargetEntry[] {
-    return this.#tools.oneRecord ? this.all() : [entry];
-  }
+  sharing(entry: TargetEntry): readonly TargetEntry[];
+}
 
-  keepers(): readonly RecordKeeper[] {
-    return [...new Set(this.all().map((entry) => entry.keeper))];
-  }
+export function targetCache(tools: RenewalTools): TargetCache {
+  const { oneRecord, store, clock, maxTargets } = tools;
+  const own = new TargetEntry('', new RecordKeeper('', tools), !store);
+  // In the order of use: a Map keeps the order of insertion.
+  const others = new Map<string, TargetEntry>();
+  let latest = own;
 
-  #makeRoom(): void {
-    const { maxTargets, clock } = this.#tools;
-    for (const [key, { flight, cooldown }] of this.#others) {
-      if (this.#others.size < maxTargets) return;
+  function makeRoom(): void {
+    for (const [key, { flight, cooldown }] of others) {
+      if (others.size < maxTargets) return;
       const cooling = cooldown && cooldown.blockedMs !== Infinity && ageMs(cooldown, clock) < cooldown.blockedMs;
-      if (!flight && !cooling) this.#others.delete(key);
+      if (!flight && !cooling) others.delete(key);
     }
   }
+
+  const all = (): readonly TargetEntry[] => [own, ...others.values()];
+  return {
+    own,
+    entry(key) {
+      if (key === '') return own;
+      let entry = others.get(key);
+      if (entry && entry === latest) return entry;
+      if (!entry) {
+        makeRoom();
+        entry = oneRecord ? new TargetEntry(key, own.keeper, own.loaded) : new TargetEntry(key, new RecordKeeper(key, tools), !store);
+      }
+      others.delete(key);
+      others.set(key, entry);
+      latest = entry;
+      return entry;
+    },
+    all,
+    sharing: (entry) => (oneRecord ? all() : [entry]),
+  };
 }

@@ -1,17 +1,20 @@
 import type { TokenError } from '../core/errors.js';
 import type { TokenTarget } from '../core/token-source.js';
 import type { TargetState } from './decide.js';
+import { endedError } from './failures.js';
 import type { Flight } from './flight.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { Cooldown, HeldToken } from './state.js';
 import { targetOf } from './target-key.js';
 
-/** One API that tokens are for, and what is known about its token. */
+const sameInstantMs = 1_000;
+
+/** One API that tokens are for, and what is known about its token. A manager may have many of them: they are kept small. */
 export class TargetEntry implements TargetState {
   readonly key: string;
   readonly keeper: RecordKeeper;
   loaded: boolean;
-  held: HeldToken | undefined;
+  held: HeldToken | undefined = undefined;
   flight: Flight | undefined = undefined;
   cooldown: Cooldown | undefined = undefined;
   ended: TokenError | undefined = undefined;
@@ -24,15 +27,29 @@ export class TargetEntry implements TargetState {
     this.key = key;
     this.keeper = keeper;
     this.loaded = loaded;
-    this.held = heldFor(this);
+    this.takeOver();
   }
 
   get target(): TokenTarget {
     return targetOf(this.key);
   }
+
+  /** The token that the record holds for this target. */
+  get stored(): HeldToken | undefined {
+    return this.keeper.record.tokens.find((held) => held.targetKey === this.key);
+  }
+
+  /** Takes over what the record says. */
+  takeOver(): void {
+    const { stored } = this;
+    const { ended } = this.keeper.record;
+    if (stored && !isSame(stored, this.held)) this.cooldown = undefined;
+    this.held = stored;
+    this.ended = ended && endedError(ended);
+  }
 }
 
-/** The token that the record holds for the target. */
-export function heldFor({ keeper, key }: TargetEntry): HeldToken | undefined {
-  return keeper.record.tokens.find((held) => held.targetKey === key);
+/** A record that was read again holds the tokens it held before as new objects: no news, and nothing to announce. */
+export function isSame(one: HeldToken | undefined, other: HeldToken | undefined): boolean {
+  return one?.token.value === other?.token.value && Math.abs((one?.mono ?? 0) - (other?.mono ?? 0)) < sameInstantMs;
 }
