@@ -1,4 +1,4 @@
-import { createTokenManager, type Lock, memoryStore } from 'tokenkeep';
+import { createTokenManager, type Lock, memoryStore, TokenError } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
 import { scriptedGrant } from './support.js';
@@ -28,6 +28,23 @@ describe('a renewal behind the callers that finds the lock taken', () => {
     expect((await second.getToken()).value).toBe('at-2');
     expect(grant.requests).toHaveLength(2);
     expect(second.explain().at(-1)).toMatchObject({ type: 'token', source: 'store', background: true });
+  });
+});
+
+describe('a renewal that callers wait for', () => {
+  it('serves what somebody else has stored and is still usable, when its own request fails [R5]', async () => {
+    const clock = virtualClock();
+    const store = memoryStore({ clock });
+    const first = createTokenManager({ grant: scriptedGrant('regrant', { lifetimeMs: 100_000 }), store, clock });
+    const failing = scriptedGrant('regrant', new TokenError('client_rejected', 'planned failure', { phase: 'token' }));
+    const second = createTokenManager({ grant: failing, store, clock });
+    await first.getToken();
+    expect((await second.getToken()).value).toBe('at-1');
+    await clock.advance(60_000);
+    await first.getToken();
+    await clock.advance(60_000);
+    expect((await second.getToken()).value).toBe('at-2');
+    expect(failing.requests).toHaveLength(1);
   });
 });
 
