@@ -33,6 +33,7 @@ export class RecordKeeper {
   #forgotten: readonly GrantRecord[] = none;
   /** Reads and writes take turns: a read never sees a write that does not know yet whether it succeeded. */
   #turn: Promise<void> | undefined;
+  #nextRead: Promise<void> | undefined;
 
   constructor(targetKey: string, tools: KeeperTools) {
     this.#targetKey = targetKey;
@@ -50,7 +51,12 @@ export class RecordKeeper {
    * @throws {TokenError} `store_unavailable`
    */
   read(): Promise<void> {
-    return this.#inTurn(() => this.#read());
+    // One that has not begun yet is as good for all who ask.
+    this.#nextRead ??= this.#inTurn(() => {
+      this.#nextRead = undefined;
+      return this.#read();
+    });
+    return this.#nextRead;
   }
 
   /** The records that sign-outs have replaced since the last call, here and in the store: what there is to revoke. */

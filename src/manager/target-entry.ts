@@ -49,7 +49,10 @@ export class TargetEntry implements TargetState {
   }
 }
 
-/** A record that was read again holds the tokens it held before as new objects: no news, and nothing to announce. */
-export function isSame(one: HeldToken | undefined, other: HeldToken | undefined): boolean {
-  return one?.token.value === other?.token.value && Math.abs((one?.mono ?? 0) - (other?.mono ?? 0)) < sameInstantMs;
+/**
+ * A record that was read again holds the tokens it held before as new objects, some older than they seemed: no news, and
+ * nothing to announce.
+ */
+export function isSame(held: HeldToken | undefined, known: HeldToken | undefined): boolean {
+  return held?.token.value === known?.token.value && (held?.mono ?? 0) - (known?.mono ?? 0) < sameInstantMs;
 }
