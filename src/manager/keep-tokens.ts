@@ -1,6 +1,7 @@
 import type { AccessToken } from '../core/access-token.js';
 import { isolated } from '../core/isolated.js';
 import { ageMs } from '../core/instant.js';
+import { monotonicMsAt } from '../core/system-clock.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { askGrant } from './ask-grant.js';
@@ -33,15 +34,26 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   const gone = new AbortController();
   queueMicrotask(() => look?.());
 
-  const ask = (entry: TargetEntry, request?: TokenRequest): Decision => decide(entry, request, clock.now(), clock.monotonicMs());
+  let handedOut: HeldToken | undefined;
+  let handOut: Promise<AccessToken> | undefined;
+
+  function ask(entry: TargetEntry, request?: TokenRequest): Decision {
+    const wall = clock.now();
+    return decide(entry, request, wall, monotonicMsAt(wall, clock));
+  }
 
   const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
 
-  // The hot path: what is served at once needs one promise and nothing else.
+  // The hot path: what is served at once is one promise for all who ask for the same token.
   function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = {}): Promise<AccessToken> {
     const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
     const served = !disposed && !signal?.aborted && ask(entry, request).do === 'use' && entry.held;
-    return served ? Promise.resolve(served.token) : serveLater(entry, request, signal);
+    if (!served) return serveLater(entry, request, signal);
+    if (!handOut || handedOut !== served) {
+      handedOut = served;
+      handOut = Promise.resolve(served.token);
+    }
+    return handOut;
   }
 
   async function serveLater(entry: TargetEntry, request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
