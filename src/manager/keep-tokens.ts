@@ -19,6 +19,8 @@ import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
 
+// Shared, so that the hot path allocates nothing.
+const noWish: GetTokenOptions = {};
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
 
 /** The only mutable state: carries out what `decide` says. */
@@ -45,7 +47,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
 
   // The hot path: what is served at once is one promise for all who ask for the same token.
-  function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = {}): Promise<AccessToken> {
+  function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = noWish): Promise<AccessToken> {
     const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
     const served = !disposed && !signal?.aborted && ask(entry, request).do === 'use' && entry.held;
     if (!served) return serveLater(entry, request, signal);
