@@ -41,6 +41,9 @@ export type Prove = (request: ProofRequest) => Promise<string>;
 
 type PresentedTokens = Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>;
 
+// Shared: a manager may hold tokens for many targets.
+const noScope: readonly string[] = Object.freeze([]);
+
 // Private fields with prototype getters: nothing that walks an object's properties meets the value.
 class HeldAccessToken implements AccessToken {
   readonly #value: string;
@@ -53,7 +56,7 @@ class HeldAccessToken implements AccessToken {
     this.#facts = {
       type: tokenType,
       expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs,
-      scope: Object.isFrozen(scope) ? scope : Object.freeze([...scope]),
+      scope: scope.length === 0 ? noScope : Object.isFrozen(scope) ? scope : Object.freeze([...scope]),
     };
     Object.freeze(this);
   }

@@ -86,26 +86,20 @@ export interface TokenErrorDetails {
  */
 export class TokenError extends Error implements TokenErrorDetails {
   override readonly name: 'TokenError' = 'TokenError';
-  readonly kind: TokenErrorKind;
-  readonly code: TokenErrorCode;
-  readonly phase: TokenErrorPhase;
-  readonly oauthError: string | undefined;
-  readonly status: number | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly attempts: number | undefined;
-  readonly fromCache: boolean;
+  declare readonly kind: TokenErrorKind;
+  declare readonly code: TokenErrorCode;
+  declare readonly phase: TokenErrorPhase;
+  declare readonly oauthError: string | undefined;
+  declare readonly status: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
+  declare readonly attempts: number | undefined;
+  declare readonly fromCache: boolean;
 
   constructor(code: TokenErrorCode, message: string, details: TokenErrorDetails) {
     super(message);
     const { phase, oauthError, status, retryAfterMs, attempts, fromCache = false } = details;
-    this.code = code;
-    this.kind = kinds.find(([, codes]) => codes.includes(code))?.[0] ?? 'configuration';
-    this.phase = phase;
-    this.oauthError = oauthError;
-    this.status = status;
-    this.retryAfterMs = retryAfterMs;
-    this.attempts = attempts;
-    this.fromCache = fromCache;
+    const kind = kinds.find(([, codes]) => codes.includes(code))?.[0] ?? 'configuration';
+    Object.assign(this, { kind, code, phase, oauthError, status, retryAfterMs, attempts, fromCache });
   }
 
   /** The same failure with some facts added or replaced. */

@@ -1,10 +1,10 @@
 const deepest = 16;
 
-/** The JSON object that a text holds; undefined when it is none, or nested deeper than 16 levels. (`standards.md` S12) */
-export function parseObject(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
+/** The JSON object that a text holds; undefined when it is none, or nested deeper than `levels`. (`standards.md` S12) */
+export function parseObject(text: string | undefined, levels: number = deepest): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: Readonly<Record<string, unknown>> = JSON.parse(text ?? '');
-    return Object(value) === value && !Array.isArray(value) && isShallow(value, deepest) ? value : undefined;
+    return Object(value) === value && !Array.isArray(value) && isShallow(value, levels) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { checkPort } from './check-option.js';
 import type { Clock } from './clock.js';
 import { whenAborted } from './waiting.js';
 
@@ -15,6 +16,22 @@ export const systemClock: Clock = {
     signal?.throwIfAborted();
   },
 };
+
+let readAtMs = -1;
+let monotonicMs = 0;
+
+/**
+ * A clock's monotonic time, for somebody who has just read its wall time. That of the machine is repeated while its wall time
+ * stays on the same millisecond: reading clocks is most of what a cached token costs.
+ */
+export function monotonicMsAt(wallMs: number, clock: Clock): number {
+  if (clock !== systemClock) return clock.monotonicMs();
+  if (wallMs !== readAtMs) {
+    readAtMs = wallMs;
+    monotonicMs = clock.monotonicMs();
+  }
+  return monotonicMs;
+}
 
 function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -34,4 +51,10 @@ function timer(ms: number, signal: AbortSignal | undefined, idle: boolean): Prom
 function unref(timer: unknown): void {
   const release: unknown = Reflect.get(Object(timer), 'unref');
   if (typeof release === 'function') release.call(timer);
+}
+
+/** The `clock` option: the machine's when left out. */
+export function checkClock(clock: Clock | undefined): Clock {
+  checkPort('clock', clock, ['now', 'monotonicMs', 'sleep']);
+  return clock ?? systemClock;
 }

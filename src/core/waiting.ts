@@ -9,7 +9,7 @@ export function whenAborted(signal: AbortSignal | undefined, callback: () => voi
 
 /** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
+  if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
     const undo = whenAborted(signal, () => reject(signal.reason));
     promise.then(resolve, reject).finally(undo);

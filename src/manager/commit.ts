@@ -1,4 +1,4 @@
-import type { EndReason, GrantRecord, HeldToken, PendingRotation } from './state.js';
+import { type EndReason, emptyRecord, type GrantRecord, type HeldToken, type PendingRotation } from './state.js';
 
 /** Something that happened and is to be written into a grant's record. */
 export type Outcome =
@@ -31,38 +31,22 @@ const tokensPerRecord = 20;
  * again to what was found. (`standards.md` R6, R9, R26)
  */
 export function commit(record: GrantRecord, outcome: Outcome): Commit {
-  if (outcome.type === 'cleared') {
-    const cleared: GrantRecord = {
-      epoch: record.epoch + 1,
-      ended: outcome.reason,
-      refreshToken: undefined,
-      idToken: undefined,
-      raw: undefined,
-      pending: undefined,
-      tokens: [],
-    };
-    return { do: 'write', record: cleared };
-  }
-  if (record.epoch !== outcome.epoch) return { do: 'drop' };
-  if (record.refreshToken !== outcome.sent) return { do: 'adopt' };
-  if (outcome.type === 'sending') return { do: 'write', record: { ...record, pending: outcome.pending } };
-  if (outcome.type === 'answered') return { do: 'write', record: { ...record, pending: undefined } };
-  if (outcome.type === 'ended') {
-    const tokens = record.tokens.filter((held) => held.token.value !== outcome.refused);
-    return { do: 'write', record: { ...record, ended: outcome.reason, refreshToken: undefined, pending: undefined, tokens } };
-  }
-  const others = record.tokens.filter((held) => held.targetKey !== outcome.held.targetKey);
-  return {
-    do: 'write',
-    record: {
-      epoch: record.epoch,
-      ended: undefined,
-      // An answer without a refresh token means: keep the one you have (RFC 6749 §6).
-      refreshToken: outcome.refreshToken ?? record.refreshToken,
-      idToken: outcome.idToken ?? record.idToken,
-      raw: outcome.raw ?? record.raw,
-      pending: undefined,
-      tokens: [outcome.held, ...others.slice(0, tokensPerRecord - 1)],
-    },
-  };
+  const { epoch, refreshToken, idToken, raw, tokens } = record;
+  if (outcome.type === 'cleared') return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, ended: outcome.reason } };
+  if (epoch !== outcome.epoch) return { do: 'drop' };
+  if (refreshToken !== outcome.sent) return { do: 'adopt' };
+  const write = (changes: Partial<GrantRecord>): Commit => ({ do: 'write', record: { ...record, pending: undefined, ...changes } });
+  if (outcome.type === 'sending') return write({ pending: outcome.pending });
+  if (outcome.type === 'answered') return write({});
+  if (outcome.type === 'ended')
+    return write({ ended: outcome.reason, refreshToken: undefined, tokens: tokens.filter(({ token }) => token.value !== outcome.refused) });
+  const { held } = outcome;
+  return write({
+    ended: undefined,
+    // An answer without a refresh token means: keep the one you have (RFC 6749 §6).
+    refreshToken: outcome.refreshToken ?? refreshToken,
+    idToken: outcome.idToken ?? idToken,
+    raw: outcome.raw ?? raw,
+    tokens: [held, ...tokens.filter(({ targetKey }) => targetKey !== held.targetKey).slice(0, tokensPerRecord - 1)],
+  });
 }

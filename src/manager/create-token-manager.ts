@@ -6,15 +6,12 @@ import type { Grant, ProofRequest } from '../core/grant.js';
 import { localLock } from '../core/local-lock.js';
 import type { Lock } from '../core/lock.js';
 import { digest, randomFraction } from '../core/random.js';
-import { systemClock } from '../core/system-clock.js';
+import { checkClock } from '../core/system-clock.js';
 import type { TokenStore } from '../core/token-store.js';
 import { Journal } from './journal.js';
-
 import { keepTokens } from './keep-tokens.js';
-import { RecordKeeper } from './record-keeper.js';
+import type { RenewalTools } from './renewal-tools.js';
 import { noQueue, type RequestQueue } from './request-queue.js';
-import { elapsedMs, type Instant } from './state.js';
-import { TargetCache } from './target-cache.js';
 import type { TokenManager } from './token-manager.js';
 
 export interface TokenManagerOptions {
@@ -70,67 +67,49 @@ export function createTokenManager(options: TokenManagerOptions): TokenManager {
 
 /** @internal */
 export function createManager(options: TokenManagerOptions, internals: ManagerInternals): TokenManager {
-  const { grant, store, clock = systemClock } = options;
+  const { grant, store, onEvent } = options;
   checkGrant(grant);
   checkPort('store', store, ['get', 'set', 'delete']);
   checkPort('store.lock', store?.lock, ['run']);
   checkFunction('store.subscribe', store?.subscribe);
   checkPort('lock', options.lock, ['run']);
-  checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  checkFunction('onEvent', options.onEvent);
+  checkFunction('onEvent', onEvent);
+  const clock = checkClock(options.clock);
   const lock = options.lock ?? store?.lock ?? localLock({ clock });
   if (store?.shared === true && lock.shared !== true) {
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
-  const random = internals.random ?? randomFraction;
+  const { queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);
-  const windows = {
-    // What cannot be renewed is not tried to be before its end.
-    skewMs: grant.renews === 'never' ? 0 : skewMs,
-    minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
-    spread: random(),
-    prove: prove && ((request: ProofRequest) => prove(request, clock)),
-  };
-  const keepFresh = checkBoolean('keepFresh', options.keepFresh, false);
-  const maxTargets = checkCount('maxTargets', options.maxTargets, 1_000);
-  const journal = new Journal(clock, options.onEvent);
-  const report = journal.report.bind(journal);
-  const hash = internals.digest ?? digest;
-  const now = (): Instant => ({ wall: clock.now(), mono: clock.monotonicMs() });
-  const ageMs = (since: Instant): number => elapsedMs(since, clock.now(), clock.monotonicMs());
   const oneRecord = grant.renews === 'refreshToken';
-  const nameOf = async (targetKey: string): Promise<string> => {
-    const name = oneRecord ? '' : targetKey;
-    // A lock that only this manager knows needs no name that others could meet.
-    return store === undefined && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
-  };
-  const newKeeper = (targetKey: string): RecordKeeper => {
-    let name: string | undefined;
-    const named = async (): Promise<string> => {
-      name ??= await nameOf(targetKey);
-      return name;
-    };
-    return new RecordKeeper(named, { store, clock, windows, report });
-  };
-  const targets = new TargetCache({ maxTargets, oneRecord, hasStore: store !== undefined, newKeeper, ageMs });
-  const queue = internals.queue ?? noQueue;
-  const tools = {
+  const journal = new Journal(clock, onEvent);
+  const tools: RenewalTools = {
     grant,
+    oneRecord,
     clock,
+    store,
     lock,
     queue,
-    windows,
-    sharedStore: store?.shared === true,
+    windows: {
+      // What cannot be renewed is not tried to be before its end.
+      skewMs: grant.renews === 'never' ? 0 : skewMs,
+      minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
+      spread: random(),
+      prove: prove && ((request: ProofRequest) => prove(request, clock)),
+    },
+    maxTargets: checkCount('maxTargets', options.maxTargets, 1_000),
     pause: undefined,
-    lockNameOf: nameOf,
+    nameOf: async (targetKey) => {
+      const name = oneRecord ? '' : targetKey;
+      // A lock that only this manager knows needs no name that others could meet.
+      return !store && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
+    },
     random,
     digest: hash,
-    report,
-    now,
-    ageMs,
+    report: journal.report,
   };
-  return keepTokens(targets, tools, journal, { keepFresh });
+  return keepTokens(tools, journal, checkBoolean('keepFresh', options.keepFresh, false));
 }
 
 function checkGrant(grant: unknown): void {
@@ -138,6 +117,5 @@ function checkGrant(grant: unknown): void {
   const { id, renews, ...methods } = Object(grant);
   for (const name of ['identity', 'revoke', 'prove']) checkFunction(`grant.${name}`, methods[name]);
   if (typeof id !== 'string') throw invalidOption('grant.id', 'a string', id);
-  if (renews !== 'refreshToken' && renews !== 'regrant' && renews !== 'never')
-    throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);
+  if (!['refreshToken', 'regrant', 'never'].includes(renews)) throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);
 }

@@ -1,6 +1,7 @@
 import type { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
-import { type Cooldown, elapsedMs, type HeldToken } from './state.js';
+import { elapsedMs } from '../core/instant.js';
+import type { Cooldown, HeldToken } from './state.js';
 
 /** What is known about one target when somebody asks for a token. */
 export interface TargetState {
@@ -42,33 +43,31 @@ const load: Decision = { do: 'load' };
  * @param mono monotonic milliseconds
  */
 export function decide(state: TargetState, request: TokenRequest | undefined, wall: number, mono: number): Decision {
-  const { held } = state;
-  if (held !== undefined) {
-    const age = elapsedMs(held, wall, mono);
-    if (age < held.renewAgeMs && request === undefined) return use;
-    const refused = request?.invalidToken === held.token.value && age >= held.repeatedUntilAgeMs;
-    if (age < held.refuseAgeMs && !refused) return serve(state, held, request, age, wall, mono);
+  const { loaded, ended, held, flight, cooldown } = state;
+  const age = !held ? Infinity : elapsedMs(held, wall, mono);
+  // What nearly every call comes to.
+  if (held && !request && age < held.renewAgeMs) return use;
+  const restedMs = !cooldown ? Infinity : elapsedMs(cooldown, wall, mono);
+  let reason: RenewalReason = 'missing';
+  if (held) {
+    const refused = request?.invalidToken === held.token.value;
+    reason = refused ? 'refused' : 'expired';
+    if (age < held.refuseAgeMs && !(refused && age >= held.repeatedUntilAgeMs)) {
+      // The token is usable: whatever else is wished for is best effort and never an error.
+      const mayRenew = !ended && restedMs >= (cooldown?.backgroundMs ?? 0);
+      const short = isShort(held, request?.minValidMs, age);
+      if (!short) return age < held.renewAgeMs || flight || !mayRenew ? use : useAndRenew;
+      if (loaded && !flight && !mayRenew) return use;
+      reason = 'short';
+    }
   }
-  if (!state.loaded) return load;
-  const reason: RenewalReason = held === undefined ? 'missing' : request?.invalidToken === held.token.value ? 'refused' : 'expired';
-  if (state.flight !== undefined) return { do: 'join', reason };
-  if (state.ended !== undefined) return { do: 'fail', error: state.ended };
-  const { cooldown } = state;
-  if (cooldown !== undefined && elapsedMs(cooldown, wall, mono) < cooldown.blockedMs) return { do: 'fail', error: cooldown.error };
+  if (!loaded) return load;
+  if (flight) return { do: 'join', reason };
+  if (reason !== 'short') {
+    if (ended) return { do: 'fail', error: ended };
+    if (cooldown && restedMs < cooldown.blockedMs) return { do: 'fail', error: cooldown.error };
+  }
   return { do: 'renew', reason };
-}
-
-// The token is usable: whatever else is wished for is best effort and never an error.
-function serve(state: TargetState, held: HeldToken, request: TokenRequest | undefined, age: number, wall: number, mono: number): Decision {
-  const { cooldown } = state;
-  const mayRenew = state.ended === undefined && !(cooldown !== undefined && elapsedMs(cooldown, wall, mono) < cooldown.backgroundMs);
-  if (isShort(held, request?.minValidMs, age)) {
-    if (!state.loaded) return load;
-    if (state.flight !== undefined) return { do: 'join', reason: 'short' };
-    if (mayRenew) return { do: 'renew', reason: 'short' };
-    return use;
-  }
-  return age < held.renewAgeMs || state.flight !== undefined || !mayRenew ? use : useAndRenew;
 }
 
 // Capped at half of the lifetime: a wish beyond what the server grants would otherwise renew on every call, as would any

@@ -3,10 +3,13 @@ import type { EndReason } from './state.js';
 
 /** The failure that a dead grant's callers get. */
 export function endedError(reason: EndReason): TokenError {
-  if (reason === 'grant_revoked') return new TokenError('grant_revoked', 'the server refused the refresh token; a new sign-in is needed', { phase: 'token' });
-  if (reason === 'rotation_lost')
-    return new TokenError('rotation_lost', 'the refresh token was spent and the answer was lost; a new sign-in is needed', { phase: 'token' });
-  return new TokenError('login_required', 'the session was ended here; a new sign-in is needed', { phase: 'token' });
+  const [code, what] =
+    reason === 'grant_revoked'
+      ? ([reason, 'the server refused the refresh token'] as const)
+      : reason === 'rotation_lost'
+        ? ([reason, 'the refresh token was spent and the answer was lost'] as const)
+        : (['login_required', 'the session was ended here'] as const);
+  return new TokenError(code, `${what}; a new sign-in is needed`, { phase: 'token' });
 }
 
 /** Anything that a grant throws, as a failure of ours. Foreign errors may hold secrets and are not kept. */
@@ -20,6 +23,10 @@ export function sessionChanged(): TokenError {
 
 export function disposedError(): TokenError {
   return new TokenError('disposed', 'this token manager was disposed', { phase: 'manager' });
+}
+
+export function unavailable(message: string): TokenError {
+  return new TokenError('store_unavailable', message, { phase: 'store' });
 }
 
 /** The first of several failures, if there is one. */

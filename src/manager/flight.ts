@@ -2,6 +2,7 @@ import type { AccessToken } from '../core/access-token.js';
 import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
+import { type Instant, instant } from '../core/instant.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import type { TokenRequest } from './decide.js';
 import { limits } from './retry.js';
@@ -15,8 +16,12 @@ export class Flight {
   background: boolean;
   /** What all who joined ask for together. */
   want: TokenRequest;
+  /** When it got the lock: its time runs from there. */
+  began: Instant;
   /** A refresh token was sent: the renewal must go on until its successor is stored. */
   spending = false;
+  /** The refresh token in use was sent, and nothing came back. */
+  unanswered = false;
   /** It ended because somebody else holds the lock, and nobody waited for it. */
   gaveWay = false;
   /** Called when somebody begins to wait for what ran in the background. */
@@ -35,6 +40,7 @@ export class Flight {
     this.reason = reason;
     this.background = background;
     this.want = want;
+    this.began = instant(clock);
     this.outcome = renew(this);
     this.outcome.catch(() => undefined);
   }
@@ -45,12 +51,12 @@ export class Flight {
       this.background = false;
       this.onWanted?.();
     }
-    if (request !== undefined)
+    if (request)
       this.want = { invalidToken: request.invalidToken ?? this.want.invalidToken, minValidMs: Math.max(request.minValidMs ?? 0, this.want.minValidMs ?? 0) };
     const now = this.#clock.monotonicMs();
-    if (this.#wait === undefined || now - this.#wait.since >= shareWaitMs) {
+    if (!this.#wait || now - this.#wait.since >= shareWaitMs) {
       const timeout = () => new TokenError('wait_timeout', `no token within ${limits.callerMs} ms; the renewal goes on`, { phase: 'wait' });
-      this.#wait = { since: now, token: withTimeLimit(this.#clock, limits.callerMs, () => abortable(this.outcome, this.#left.signal), timeout) };
+      this.#wait = { since: now, token: withTimeLimit(this.#clock, limits.callerMs, () => this.outcome, timeout, this.#left.signal) };
     }
     return abortable(this.#wait.token, signal);
   }

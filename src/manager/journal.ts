@@ -6,27 +6,17 @@ const length = 200;
 
 /** The last events, oldest first. A listener's own failure is written down and hurts nobody. */
 export class Journal {
-  #entries: readonly JournalEntry[] = [];
-  readonly #clock: Clock;
-  readonly #listener: ((entry: JournalEntry) => void) | undefined;
+  entries: readonly JournalEntry[] = [];
+  /** Bound, so that it can be handed on. */
+  readonly report: (event: TokenEvent) => void;
 
   constructor(clock: Clock, listener: ((entry: JournalEntry) => void) | undefined) {
-    this.#clock = clock;
-    this.#listener = listener;
-  }
-
-  get entries(): readonly JournalEntry[] {
-    return this.#entries;
-  }
-
-  report(event: TokenEvent): void {
-    const entry = this.#add(event);
-    isolated(this.#listener, entry, () => this.#add({ type: 'warning', code: 'listener_failed', message: `onEvent failed on "${event.type}"` }));
-  }
-
-  #add(event: TokenEvent): JournalEntry {
-    const entry = Object.freeze({ ...event, at: this.#clock.now() });
-    this.#entries = [...this.#entries.slice(1 - length), entry];
-    return entry;
+    const add = (event: TokenEvent): JournalEntry => {
+      const entry = Object.freeze({ ...event, at: clock.now() });
+      this.entries = [...this.entries.slice(1 - length), entry];
+      return entry;
+    };
+    this.report = (event) =>
+      isolated(listener, add(event), () => add({ type: 'warning', code: 'listener_failed', message: `onEvent failed on "${event.type}"` }));
   }
 }

@@ -1,8 +1,10 @@
 import type { AccessToken } from '../core/access-token.js';
-import { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
+import { ageMs } from '../core/instant.js';
+import { monotonicMsAt } from '../core/system-clock.js';
 import type { GetTokenOptions } from '../core/token-source.js';
-import { abortable, withTimeLimit } from '../core/waiting.js';
+import { abortable } from '../core/waiting.js';
+import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
 import { disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
@@ -11,96 +13,100 @@ import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import type { EndReason, GrantRecord } from './state.js';
-import type { TargetCache } from './target-cache.js';
+import type { HeldToken } from './state.js';
+import { targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
-import { canonicalTarget } from './target-key.js';
+import { targetKey } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
 
+// Shared, so that the hot path allocates nothing.
+const noWish: GetTokenOptions = {};
+const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
+
 /** The only mutable state: carries out what `decide` says. */
-export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: Journal, options: { readonly keepFresh: boolean }): TokenManager {
-  const { clock, grant, report, ageMs } = tools;
+export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): TokenManager {
+  const { clock, grant, oneRecord, report } = tools;
+  const targets = targetCache(tools);
   const { own } = targets;
-  const oneRecord = grant.renews === 'refreshToken';
   const listeners = new Set<() => void>();
-  const renewals = renewalsOf(targets, oneRecord, tools, changed);
-  const look = options.keepFresh ? keepFresh(own, renewals, tools) : undefined;
+  const renewals = renewalsOf(targets, tools, changed);
+  const look = isKeptFresh ? keepFresh(own, renewals, tools) : undefined;
   let snapshot: TokenSnapshot | undefined;
   let disposed: Promise<void> | undefined;
   const gone = new AbortController();
   queueMicrotask(() => look?.());
 
-  const ask = (entry: TargetEntry, request?: TokenRequest): Decision => decide(entry, request, clock.now(), clock.monotonicMs());
+  let handedOut: HeldToken | undefined;
+  let handOut: Promise<AccessToken> | undefined;
 
-  function serve(entry: TargetEntry, wanted: GetTokenOptions | undefined): Promise<AccessToken> {
-    const plain = wanted === undefined || (wanted.invalidToken === undefined && wanted.minValidMs === undefined && wanted.signal?.aborted !== true);
-    if (!plain || disposed !== undefined) return serveWanted(entry, wanted);
-    const decision = ask(entry);
-    return decision.do === 'use' && entry.held !== undefined ? Promise.resolve(entry.held.token) : carryOut(entry, decision, undefined, wanted?.signal);
+  function ask(entry: TargetEntry, request?: TokenRequest): Decision {
+    const wall = clock.now();
+    return decide(entry, request, wall, monotonicMsAt(wall, clock));
   }
 
-  async function serveWanted(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = {}): Promise<AccessToken> {
+  const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
+
+  // The hot path: what is served at once is one promise for all who ask for the same token.
+  function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = noWish): Promise<AccessToken> {
+    const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
+    const served = !disposed && !signal?.aborted && ask(entry, request).do === 'use' && entry.held;
+    if (!served) return serveLater(entry, request, signal);
+    if (!handOut || handedOut !== served) {
+      handedOut = served;
+      handOut = Promise.resolve(served.token);
+    }
+    return handOut;
+  }
+
+  async function serveLater(entry: TargetEntry, request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
     signal?.throwIfAborted();
-    if (disposed !== undefined) throw disposedError();
-    const request = { invalidToken: invalidToken?.value, minValidMs };
+    if (disposed) throw disposedError();
     try {
-      return await carryOut(entry, ask(entry, request), request, signal);
+      const decision = ask(entry, request);
+      if (decision.do === 'fail') throw decision.error;
+      if (decision.do === 'load') await abortable(abortable(renewals.load(entry), gone.signal), signal);
+      else if (decision.do === 'join' || decision.do === 'renew') return await renewals.begin(entry, decision.reason, false, request).join(request, signal);
+      else {
+        const { held } = entry;
+        if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
+        if (held) return held.token;
+      }
     } catch (error) {
       // A wish for a longer life is best effort: what there is still serves.
       const { held } = entry;
-      const serves = held !== undefined && held.token.value !== invalidToken?.value && ageMs(held) < held.refuseAgeMs;
-      if (!serves || disposed !== undefined || signal?.aborted === true) throw error;
+      if (!isUsable(held) || held.token.value === request?.invalidToken || disposed || signal?.aborted) throw error;
       return held.token;
     }
+    return serveLater(entry, request, signal);
   }
 
-  async function carryOut(entry: TargetEntry, decision: Decision, request?: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
-    const { held } = entry;
-    if (decision.do === 'fail') throw decision.error;
-    if (decision.do === 'useAndRenew') renewals.begin(entry, 'expiring', true, request);
-    if (decision.do === 'join' || decision.do === 'renew') return renewals.begin(entry, decision.reason, false, request).join(request, signal);
-    if (decision.do !== 'load' && held !== undefined) return held.token;
-    await abortable(abortable(renewals.load(entry), gone.signal), signal);
-    return carryOut(entry, ask(entry, request), request, signal);
-  }
-
-  async function forget(reason: EndReason): Promise<{ readonly forgotten: readonly GrantRecord[]; readonly failed: TokenError | undefined }> {
-    if (disposed !== undefined) throw disposedError();
-    for (const entry of targets.all()) {
+  // What is to be revoked is forgotten first, so that nobody gets it any more.
+  async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
+    if (disposed) throw disposedError();
+    const entries = targets.all();
+    const keepers = [...new Set(entries.map((entry) => entry.keeper))];
+    for (const entry of entries) {
       entry.flight?.leave(sessionChanged());
       entry.flight = undefined;
       entry.cooldown = undefined;
     }
-    const written = targets.keepers().map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
-    for (const entry of targets.all()) renewals.sync(entry);
+    const written = keepers.map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
+    renewals.sync(entries);
     if (oneRecord) report({ type: 'session_ended', reason });
-    const failed = firstFailure(await Promise.allSettled(written));
-    for (const entry of targets.all()) {
-      entry.loaded = true;
-      renewals.sync(entry);
-    }
-    if (failed !== undefined) report({ type: 'storage_error', error: failed });
-    return { forgotten: targets.keepers().flatMap((keeper) => keeper.takeForgotten()), failed };
-  }
-
-  async function revoke(): Promise<void> {
-    const { forgotten, failed } = await forget('revoked');
-    const limit = (): TokenError => new TokenError('timeout', 'the revocation endpoint did not answer in time', { phase: 'revocation' });
-    const revoked = toTokenSets(forgotten).map((tokens) => {
-      const task = async (signal: AbortSignal): Promise<void> => grant.revoke?.(tokens, { target: {}, clock, signal, report });
-      return withTimeLimit(clock, limits.revokeMs, task, limit);
-    });
-    const refused = firstFailure(await Promise.allSettled(revoked)) ?? failed;
-    if (refused !== undefined) throw refused;
-  }
-
-  async function clear(): Promise<void> {
-    const { failed } = await forget('cleared');
-    if (failed !== undefined) throw failed;
+    const unsaved = firstFailure(await Promise.allSettled(written));
+    for (const entry of targets.all()) entry.loaded = true;
+    renewals.sync(targets.all());
+    if (unsaved) report({ type: 'storage_error', error: unsaved });
+    const forgotten = keepers.flatMap((keeper) => keeper.takeForgotten());
+    const revoked = (reason === 'revoked' ? toTokenSets(forgotten) : []).map((tokens) =>
+      askGrant(tools, {}, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)),
+    );
+    const failed = firstFailure(await Promise.allSettled(revoked)) ?? unsaved;
+    if (failed) throw failed;
   }
 
   function changed(): void {
-    if (disposed === undefined) look?.();
+    if (!disposed) look?.();
     const before = snapshot;
     if (current() === before) return;
     const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
@@ -109,30 +115,22 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
 
   function describe(): TokenSnapshot {
     const { held, flight, cooldown, ended } = own;
-    const usable = held !== undefined && ageMs(held) < held.refuseAgeMs;
-    const dead = ended === undefined ? 'failed' : 'ended';
-    const idle = usable ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : dead;
-    const renewAt = held === undefined || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
-    const status = disposed !== undefined ? 'disposed' : flight !== undefined ? 'renewing' : idle;
+    const failed = !ended ? 'failed' : 'ended';
+    const idle = isUsable(held) ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : failed;
+    const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
+    const status = disposed ? 'disposed' : flight ? 'renewing' : idle;
     return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended };
   }
 
   // The same object as long as it says the same.
   function current(): TokenSnapshot {
     const next = describe();
-    if (
-      snapshot?.status !== next.status ||
-      snapshot.expiresAt !== next.expiresAt ||
-      snapshot.renewAt !== next.renewAt ||
-      snapshot.lastError !== next.lastError
-    ) {
-      snapshot = Object.freeze(next);
-    }
-    return snapshot;
+    if (!facts.every((fact) => snapshot?.[fact] === next[fact])) snapshot = Object.freeze(next);
+    return snapshot ?? next;
   }
 
   function dispose(): Promise<void> {
-    if (disposed === undefined) {
+    if (!disposed) {
       disposed = renewals.end();
       gone.abort(disposedError());
       look?.('end');
@@ -145,11 +143,11 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
   return {
     getToken: (wanted) => serve(own, wanted),
     for(target) {
-      const canonical = canonicalTarget(target);
-      return { getToken: (wanted) => serve(targets.entry(canonical), wanted) };
+      const key = targetKey(target);
+      return { getToken: (wanted) => serve(targets.entry(key), wanted) };
     },
     ready: async (wanted) => void (await serve(own, wanted)),
-    peek: () => (disposed === undefined && ask(own).do.startsWith('use') ? own.held?.token : undefined),
+    peek: () => (!disposed && ask(own).do.startsWith('use') ? own.held?.token : undefined),
     snapshot: current,
     subscribe(listener) {
       // A wrapper of its own, so that one listener may be subscribed twice.
@@ -158,8 +156,8 @@ export function keepTokens(targets: TargetCache, tools: RenewalTools, journal: J
       return () => listeners.delete(each);
     },
     explain: () => journal.entries,
-    revoke,
-    clear,
+    revoke: () => forget('revoked'),
+    clear: () => forget('cleared'),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

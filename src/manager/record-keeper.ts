@@ -1,22 +1,21 @@
-import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
-import type { TokenEvent } from '../core/events.js';
+import { type Instant, instant } from '../core/instant.js';
 import { randomId } from '../core/random.js';
-import type { Stored, TokenStore } from '../core/token-store.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { type Commit, commit, type Outcome } from './commit.js';
-import { formatRecord, NewerRecordError, parseRecord } from './record-format.js';
+import { unavailable } from './failures.js';
+import { formatRecord, parseRecord } from './record-format.js';
+import type { RenewalTools } from './renewal-tools.js';
 import { limits } from './retry.js';
-import { emptyRecord, type GrantRecord, type Instant, type Windows } from './state.js';
+import { emptyRecord, type GrantRecord } from './state.js';
 
-export interface RecordKeeperOptions {
-  readonly store: TokenStore | undefined;
-  readonly clock: Clock;
-  readonly windows: Windows;
-  readonly report: (event: TokenEvent) => void;
-}
+/** What all keepers of a manager share. */
+export type KeeperTools = Pick<RenewalTools, 'store' | 'clock' | 'windows' | 'report' | 'nameOf'>;
 
 const writesPerOutcome = 5;
+const mostForgotten = 10;
+// Shared: a manager may have many keepers, and few of them ever have anything else.
+const none: readonly never[] = [];
 
 /**
  * Keeps one grant's record in memory and, where there is a store, in step with it. Every change goes through
@@ -24,153 +23,147 @@ const writesPerOutcome = 5;
  */
 export class RecordKeeper {
   record: GrantRecord = emptyRecord;
+  readonly #targetKey: string;
+  readonly #tools: KeeperTools;
+  #name: string | undefined;
   /** Version in the store that `record` is based on; undefined: nothing is stored. */
   #version: string | undefined;
-  /** What could not be written: it is applied again to whatever the store holds when it answers again. */
-  #unsaved: Outcome | undefined;
-  /** The last sign-out, and how many there were: here, and in what the store has taken. Until it has all, reads repeat it. */
-  #clear: Outcome | undefined;
-  #cleared = 0;
-  #clearedInStore = 0;
-  /** Writes on their way, and how many sign-outs each takes along: a read may find one before its answer comes. */
-  readonly #writing = new Map<string, number>();
-  #forgotten: GrantRecord[] = [];
-  readonly #key: () => Promise<string>;
-  readonly #options: RecordKeeperOptions;
+  /** What memory has and the store has not: the last sign-out, and the last outcome after it. Reads apply it again. */
+  #unsaved: readonly Outcome[] = none;
+  #forgotten: readonly GrantRecord[] = none;
+  /** Reads and writes take turns: a read never sees a write that does not know yet whether it succeeded. */
+  #turn: Promise<void> | undefined;
+  #nextRead: Promise<void> | undefined;
 
-  constructor(key: () => Promise<string>, options: RecordKeeperOptions) {
-    this.#key = key;
-    this.#options = options;
+  constructor(targetKey: string, tools: KeeperTools) {
+    this.#targetKey = targetKey;
+    this.#tools = tools;
+  }
+
+  /** What the record is called in the store, and its lock. */
+  async name(): Promise<string> {
+    this.#name ??= await this.#tools.nameOf(this.#targetKey);
+    return this.#name;
   }
 
   /**
    * Takes over what the store holds, if it is newer.
    * @throws {TokenError} `store_unavailable`
    */
-  async read(): Promise<void> {
-    const { store } = this.#options;
-    if (store === undefined) return;
-    // Ages count from before the read: a slow answer must not make tokens younger.
-    const began = this.#now();
-    const { record: before } = this;
-    const version = this.#version;
-    const stored = await this.#limited(async () => store.get(await this.#key()));
-    // What was written here meanwhile is newer than what was read.
-    if (stored?.version === this.#version || this.record !== before || this.#version !== version) return;
-    if (stored === undefined) {
-      // The store forgot what it had; memory may go on with what it holds, and writes it anew.
-      this.#version = undefined;
-      return;
-    }
-    const record = this.#parse(stored, began);
-    this.#version = stored.version;
-    if (record === undefined) {
-      this.#options.report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
-      return;
-    }
-    this.#clearedInStore = Math.max(this.#clearedInStore, this.#writing.get(stored.version) ?? 0);
-    const isClearing = this.#cleared > this.#clearedInStore;
-    const missing = isClearing ? this.#clear : this.#unsaved;
-    const unsaved = missing && commit(record, missing);
-    if (unsaved?.do === 'write') {
-      if (isClearing) this.#forgotten.push(record);
-      this.record = unsaved.record;
-      return;
-    }
-    this.#unsaved = undefined;
-    this.record = record;
+  read(): Promise<void> {
+    // One that has not begun yet is as good for all who ask.
+    this.#nextRead ??= this.#inTurn(() => {
+      this.#nextRead = undefined;
+      return this.#read();
+    });
+    return this.#nextRead;
   }
 
   /** The records that sign-outs have replaced since the last call, here and in the store: what there is to revoke. */
   takeForgotten(): readonly GrantRecord[] {
-    return this.#forgotten.splice(0);
+    const forgotten = this.#forgotten;
+    this.#forgotten = none;
+    return forgotten;
   }
 
   /**
    * Applies an outcome, in memory and in the store.
    * @throws {TokenError} `store_unavailable`; memory then holds the outcome all the same, unless it is an intent.
    */
-  async apply(outcome: Outcome): Promise<Commit['do']> {
-    const clears = outcome.type === 'cleared';
-    if (clears) {
-      // What is to be forgotten is forgotten here first, whatever the store says, and in whatever is read meanwhile.
-      this.#forgotten.push(this.record);
-      const cleared = commit(this.record, outcome);
-      if (cleared.do === 'write') this.record = cleared.record;
-      this.#clear = outcome;
-      this.#cleared++;
+  apply(outcome: Outcome): Promise<Commit['do']> {
+    // What is to be forgotten is forgotten here first, whatever the store says, and in whatever is read meanwhile.
+    if (outcome.type === 'cleared') {
+      this.#unsaved = [outcome];
+      this.#replay(this.record);
     }
-    const mine = this.#cleared;
-    for (let writes = 1; ; writes++) {
-      // Another write has taken this sign-out along.
-      if (clears && this.#clearedInStore >= mine) return 'write';
-      const base = this.record;
-      const included = this.#cleared;
-      const step = clears ? ({ do: 'write', record: base } as const) : commit(base, outcome);
-      if (step.do !== 'write') return step.do;
-      // A sign-out came while the store was busy; it writes again over this.
-      const overtaken = (): boolean => !clears && this.#cleared !== included;
-      try {
-        if (await this.#write(step.record, included)) {
-          if (overtaken()) return 'drop';
-          this.#unsaved = undefined;
-          if (!clears) this.record = step.record;
-          return 'write';
-        }
-        if (writes === writesPerOutcome) throw unavailable('the record keeps changing under this write');
-        await this.read();
-      } catch (error) {
-        if (overtaken()) return 'drop';
-        const kept = outcome.type === 'sending' || clears ? undefined : commit(this.record, outcome);
-        if (kept?.do === 'write') {
-          this.record = kept.record;
-          this.#unsaved = outcome;
-        }
-        throw error;
+    return this.#inTurn(() => this.#save(outcome));
+  }
+
+  async #read(): Promise<void> {
+    const { store, clock, windows, report } = this.#tools;
+    if (!store) return;
+    // Ages count from before the read: a slow answer must not make tokens younger.
+    const began: Instant = instant(clock);
+    const before = this.record;
+    const stored = await this.#limited(async () => store.get(await this.name()));
+    // What was forgotten here meanwhile is newer than what was read.
+    if (stored?.version === this.#version || this.record !== before) return;
+    const record = stored && parseRecord(stored, began, windows);
+    this.#version = stored?.version;
+    if (record) this.#replay(record);
+    // Where the store forgot what it had, memory goes on with what it holds, and writes it anew.
+    else if (stored) report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
+  }
+
+  #replay(stored: GrantRecord): void {
+    this.record = stored;
+    this.#unsaved = this.#unsaved.filter((outcome) => {
+      const step = commit(this.record, outcome);
+      if (step.do !== 'write') return false;
+      if (outcome.type === 'cleared') this.#forgotten = [...this.#forgotten, this.record].slice(-mostForgotten);
+      this.record = step.record;
+      return true;
+    });
+  }
+
+  async #save(outcome: Outcome): Promise<Commit['do']> {
+    const clears = outcome.type === 'cleared';
+    try {
+      for (let writes = 0; writes < writesPerOutcome; writes++) {
+        if (writes > 0) await this.#read();
+        // Without one to save, another write has taken this sign-out along.
+        const step: Commit = !clears ? commit(this.record, outcome) : { do: 'write', record: this.record };
+        if (step.do !== 'write' || (clears && this.#unsaved.length === 0)) return step.do;
+        if (!(await this.#write(step.record))) continue;
+        // A sign-out came while the store was busy; it writes again over this.
+        if (this.record.epoch !== step.record.epoch) return clears ? 'write' : 'drop';
+        this.#unsaved = none;
+        this.record = step.record;
+        return 'write';
       }
+      throw unavailable('the record keeps changing under this write');
+    } catch (error) {
+      if (clears) throw error;
+      const kept = commit(this.record, outcome);
+      if (kept.do !== 'write') return kept.do;
+      if (outcome.type !== 'sending') {
+        this.record = kept.record;
+        this.#unsaved = [...this.#unsaved.filter(({ type }) => type === 'cleared'), outcome];
+      }
+      throw error;
     }
   }
 
   // False: somebody else wrote first.
-  async #write(record: GrantRecord, included: number): Promise<boolean> {
-    const { store } = this.#options;
+  async #write(record: GrantRecord): Promise<boolean> {
+    const { store, clock } = this.#tools;
+    // Without a store nobody compares versions.
+    if (!store) return true;
     const write = { expected: this.#version, next: randomId() };
-    this.#writing.set(write.next, included);
+    const written = await this.#limited(async () => store.set(await this.name(), formatRecord(record, instant(clock)), write));
+    if (written) this.#version = write.next;
+    return written;
+  }
+
+  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
     try {
-      const written = store === undefined || (await this.#limited(async () => store.set(await this.#key(), formatRecord(record, this.#now()), write)));
-      if (written) {
-        this.#version = write.next;
-        this.#clearedInStore = Math.max(this.#clearedInStore, included);
-      }
-      return written;
+      await before;
+      return await task();
     } finally {
-      this.#writing.delete(write.next);
-    }
-  }
-
-  #now(): Instant {
-    return { wall: this.#options.clock.now(), mono: this.#options.clock.monotonicMs() };
-  }
-
-  #parse(stored: Stored, began: Instant): GrantRecord | undefined {
-    try {
-      return parseRecord(stored, began, this.#options.windows);
-    } catch (error) {
-      if (error instanceof NewerRecordError) throw unavailable('the record was written by a newer version of tokenkeep');
-      throw error;
+      resolve();
+      if (this.#turn === promise) this.#turn = undefined;
     }
   }
 
   async #limited<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await withTimeLimit(this.#options.clock, limits.storeMs, call, () => unavailable(`the store did not answer within ${limits.storeMs} ms`));
+      return await withTimeLimit(this.#tools.clock, limits.storeMs, call, () => unavailable(`the store did not answer within ${limits.storeMs} ms`));
     } catch (error) {
       // A store's own error may hold anything, a record too.
       throw error instanceof TokenError ? error : unavailable('the store failed');
     }
   }
-}
-
-function unavailable(message: string): TokenError {
-  return new TokenError('store_unavailable', message, { phase: 'store' });
 }

@@ -1,16 +1,17 @@
 import type { AccessToken } from '../core/access-token.js';
-import { TokenError } from '../core/errors.js';
+import type { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
+import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { TokenRequest } from './decide.js';
-import { asTokenError, disposedError, endedError } from './failures.js';
+import { asTokenError, disposedError } from './failures.js';
 import { Flight } from './flight.js';
-import { renewToken } from './renew-token.js';
 import type { RenewalTools } from './renewal-tools.js';
+import { renew } from './renew.js';
 import { coolDown, limits } from './retry.js';
-import { graceMs, type HeldToken } from './state.js';
+import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
-import { heldFor, type TargetEntry } from './target-entry.js';
+import { isSame, type TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
 /** The renewals of one manager: at most one per target, and what each leaves behind. */
@@ -19,111 +20,77 @@ export interface Renewals {
   begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want?: TokenRequest): Flight;
   /** Reads the store once, and goes on with a rotation that a crash interrupted. */
   load(entry: TargetEntry): Promise<void>;
-  /** Takes over what a target's record says, for every target that lives in it. */
-  sync(changed: TargetEntry): void;
+  /** Takes over what the targets' records say. */
+  sync(entries: readonly TargetEntry[]): void;
   /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
   end(): Promise<void>;
 }
 
 const busyMs = 1_000;
-const sameInstantMs = 1_000;
 
-export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: RenewalTools, changed: () => void): Renewals {
-  const { clock, report, now, ageMs } = tools;
+export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: () => void): Renewals {
+  const { clock, grant, report } = tools;
   const flights = new Set<Flight>();
   let over = false;
 
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
-    const { held } = entry;
-    if (entry.flight !== undefined) return entry.flight;
-    const flight = new Flight(clock, reason, background, want, async (own) => {
-      // Not before the flight is registered: whatever runs in here may ask for a token itself.
-      await Promise.resolve();
-      try {
-        const token = await renew(entry, own);
-        if (entry.flight === own) entry.cooldown = undefined;
-        return token;
-      } catch (error) {
-        // What the renewal found in the store is no success of it: it comes before the cool-down.
-        takeOver(entry);
-        throw noteFailure(entry, own, error);
-      } finally {
-        flights.delete(own);
-        if (entry.flight === own) {
-          entry.flight = undefined;
-          entry.loaded = true;
-        }
-        sync(entry);
-      }
-    });
+    if (entry.flight) return entry.flight;
+    const flight = new Flight(clock, reason, background, want, (own) => fly(entry, own));
     entry.flight = flight;
     flights.add(flight);
+    const { held } = entry;
     const target = targetLabel(entry.target);
-    const expiresAt = held?.token.expiresAt;
-    if (reason === 'expiring' && entry.expiring !== held) {
-      entry.expiring = held;
-      report({ type: 'expiring', expiresAt, target });
-    } else if (reason === 'expired' && entry.expired !== held) {
-      entry.expired = held;
-      report({ type: 'expired', expiresAt, target });
-    } else if (reason === 'refused') report({ type: 'refused', target });
+    if (reason === 'refused') report({ type: reason, target });
+    else if ((reason === 'expiring' || reason === 'expired') && !isSame(held, entry[reason])) {
+      entry[reason] = held;
+      report({ type: reason, expiresAt: held?.token.expiresAt, target });
+    }
     changed();
     return flight;
   }
 
-  // Who came to wait while the renewal was giving way to the lock's holder waits for the lock.
-  async function renew(entry: TargetEntry, flight: Flight): Promise<AccessToken> {
-    for (;;) {
-      try {
-        return await renewToken(entry, flight, tools);
-      } catch (error) {
-        if (!flight.gaveWay || flight.background) throw error;
-        flight.gaveWay = false;
+  async function fly(entry: TargetEntry, own: Flight): Promise<AccessToken> {
+    // Not before the flight is registered: whatever runs in here may ask for a token itself.
+    await Promise.resolve();
+    try {
+      const token = await renew(entry, own, tools);
+      if (entry.flight === own) entry.cooldown = undefined;
+      return token;
+    } catch (error) {
+      // What the renewal found in the store is no success of it: it comes before the cool-down.
+      for (const each of targets.sharing(entry)) each.takeOver();
+      // Disposed, or forgotten meanwhile: what comes next starts afresh.
+      if (own.cancel.signal.aborted || entry.flight !== own) throw error;
+      throw noteFailure(entry, own, asTokenError(error));
+    } finally {
+      flights.delete(own);
+      if (entry.flight === own) {
+        entry.flight = undefined;
+        entry.loaded = true;
       }
+      sync(targets.sharing(entry));
     }
   }
 
-  function noteFailure(entry: TargetEntry, flight: Flight, caught: unknown): unknown {
-    // Disposed, or forgotten meanwhile: what comes next starts afresh.
-    const error = asTokenError(caught);
-    if (flight.cancel.signal.aborted || entry.flight !== flight || error.code === 'session_changed') return caught;
-    const { background } = flight;
-    const failedAt = now();
-    if (flight.gaveWay && error.code === 'lock_timeout') {
-      // Whoever holds the lock is renewing; look again soon.
-      entry.cooldown = { error, failures: entry.cooldown?.failures ?? 0, blockedMs: 0, backgroundMs: busyMs, ...failedAt };
-      return error;
+  function noteFailure(entry: TargetEntry, { background, gaveWay }: Flight, error: TokenError): TokenError {
+    if (error.code === 'session_changed') return error;
+    const failedAt = instant(clock);
+    const { failures = 0 } = entry.cooldown ?? {};
+    // Whoever holds the lock is renewing; look again soon.
+    if (gaveWay) entry.cooldown = { ...failedAt, error, failures, blockedMs: 0, backgroundMs: busyMs };
+    else {
+      const cooldown = coolDown(error, failures + 1, grant.renews, failedAt, tools.random());
+      entry.cooldown = cooldown;
+      const pauseMs = background ? cooldown.backgroundMs : cooldown.blockedMs;
+      const retryAt = pauseMs === Infinity ? undefined : failedAt.wall + pauseMs;
+      report({ type: 'renewal_failed', error, background, retryAt, target: targetLabel(entry.target) });
     }
-    const cooldown = coolDown(error, (entry.cooldown?.failures ?? 0) + 1, tools.grant.renews, failedAt, tools.random());
-    entry.cooldown = cooldown;
-    const pauseMs = background ? cooldown.backgroundMs : cooldown.blockedMs;
-    report({
-      type: 'renewal_failed',
-      error,
-      background,
-      retryAt: pauseMs === Infinity ? undefined : failedAt.wall + pauseMs,
-      target: targetLabel(entry.target),
-    });
     return error;
   }
 
-  function sync(entry: TargetEntry): void {
-    takeOver(entry);
+  function sync(entries: readonly TargetEntry[]): void {
+    for (const entry of entries) entry.takeOver();
     changed();
-  }
-
-  function takeOver(entry: TargetEntry): void {
-    const { ended } = entry.keeper.record;
-    for (const each of oneRecord ? targets.all() : [entry]) {
-      const { held: known } = each;
-      const held = heldFor(each);
-      if (held !== undefined && known !== undefined && isSame(held, known)) {
-        if (each.expiring === known) each.expiring = held;
-        if (each.expired === known) each.expired = held;
-      } else if (held !== undefined) each.cooldown = undefined;
-      each.held = held;
-      each.ended = ended && endedError(ended);
-    }
   }
 
   async function read(entry: TargetEntry): Promise<void> {
@@ -132,13 +99,13 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     } catch (error) {
       report({ type: 'storage_error', error: asTokenError(error) });
       // Without the record nobody knows which refresh token is the current one.
-      if (oneRecord) throw error;
+      if (tools.oneRecord) throw error;
     }
     entry.loaded = true;
-    sync(entry);
+    sync(targets.sharing(entry));
     const { pending } = entry.keeper.record;
     // A grace window for the refresh token may still be open.
-    if (!over && pending !== undefined && ageMs(pending) < graceMs) begin(entry, 'missing', true);
+    if (!over && pending && ageMs(pending, clock) < graceMs) begin(entry, 'missing', true);
   }
 
   function load(entry: TargetEntry): Promise<void> {
@@ -152,14 +119,8 @@ export function renewalsOf(targets: TargetCache, oneRecord: boolean, tools: Rene
     over = true;
     for (const flight of flights) flight.leave(disposedError());
     const spending = [...flights].filter((flight) => flight.spending).map((flight) => flight.outcome);
-    const limit = (): TokenError => new TokenError('timeout', 'a renewal did not end in time', { phase: 'manager' });
-    if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), limit).catch(() => undefined);
+    if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), disposedError).catch(() => undefined);
   }
 
   return { begin, load, sync, end };
-}
-
-// A record that was read again holds the tokens it held before as new objects: no news, and nothing to announce.
-function isSame(held: HeldToken, known: HeldToken): boolean {
-  return held.token.value === known.token.value && held.mono - known.mono < sameInstantMs;
 }

@@ -1,6 +1,7 @@
 import type { TokenError } from '../core/errors.js';
 import type { Grant } from '../core/grant.js';
-import type { Cooldown, Instant } from './state.js';
+import type { Instant } from '../core/instant.js';
+import type { Cooldown } from './state.js';
 
 /** Time limits of one renewal, in milliseconds. (`standards.md` R20) */
 export const limits = {
@@ -18,7 +19,7 @@ export const limits = {
 } as const;
 
 const longestDelayMs = 30_000;
-const backgroundMs = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
+const backgroundSteps = [5_000, 10_000, 20_000, 40_000, 60_000] as const;
 const configurationMs = 60_000;
 const invalidResponseMs = 5_000;
 
@@ -60,14 +61,16 @@ function floorMs(error: TokenError, random: number): number {
 
 /** What a failed flight forbids until when. (`standards.md` R21, R24) */
 export function coolDown(error: TokenError, failures: number, renews: Grant['renews'], now: Instant, random: number): Cooldown {
-  const cached = error.with({ fromCache: true });
-  const base = { error: cached, failures, wall: now.wall, mono: now.mono };
-  if (error.kind === 'interaction' && renews === 'refreshToken') return { ...base, blockedMs: Infinity, backgroundMs: Infinity };
-  if (error.kind !== 'transient') return { ...base, blockedMs: configurationMs, backgroundMs: configurationMs };
-  const asked = floorMs(error, random);
-  return {
-    ...base,
-    blockedMs: Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), asked),
-    backgroundMs: Math.max(backgroundMs[Math.min(failures, backgroundMs.length) - 1] ?? 0, asked),
-  };
+  const cooldown = (blockedMs: number, backgroundMs: number): Cooldown => ({
+    ...now,
+    error: error.with({ fromCache: true }),
+    failures,
+    blockedMs,
+    backgroundMs: backgroundMs,
+  });
+  if (error.kind === 'interaction' && renews === 'refreshToken') return cooldown(Infinity, Infinity);
+  if (error.kind !== 'transient') return cooldown(configurationMs, configurationMs);
+  const askedMs = floorMs(error, random);
+  const backgroundMs = backgroundSteps[Math.min(failures, backgroundSteps.length) - 1] ?? 0;
+  return cooldown(Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), askedMs), Math.max(backgroundMs, askedMs));
 }

@@ -1,17 +1,7 @@
 import type { AccessToken, Prove } from '../core/access-token.js';
 import type { TokenError } from '../core/errors.js';
+import type { Instant } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
-
-/** An instant on both clocks. Elapsed time is the larger of the two differences: either clock may stand still or be set back. */
-export interface Instant {
-  readonly wall: number;
-  readonly mono: number;
-}
-
-/** Milliseconds since an instant, never less than either clock says. (`standards.md` E8) */
-export function elapsedMs(since: Instant, wall: number, mono: number): number {
-  return Math.max(wall - since.wall, mono - since.mono);
-}
 
 /** An access token in use, with the ages at which its treatment changes. */
 export interface HeldToken extends Instant {
@@ -88,16 +78,20 @@ const unknownLifetimeGuardMs = 30_000;
  * A token set as the manager holds it. Both windows shrink for short-lived tokens; a token that is dead on arrival is
  * reused for 5 s, so that it does not cause a request per call. (`standards.md` E1 to E4, E6, E7)
  */
-export function holdToken(tokens: TokenSet, token: AccessToken, targetKey: string, sent: Instant, windows: Windows, repeated: boolean): HeldToken {
+export function holdToken(tokens: TokenSet, token: AccessToken, targetKey: string, { wall, mono }: Instant, windows: Windows, repeated: boolean): HeldToken {
   // A grant of somebody else's may say anything; what is no duration says nothing.
   const lifetimeMs = Number(tokens.lifetimeMs) >= 0 ? tokens.lifetimeMs : undefined;
-  const base = { targetKey, token, lifetimeMs, wall: sent.wall, mono: sent.mono };
-  if (lifetimeMs === undefined) {
-    return { ...base, renewAgeMs: Infinity, refuseAgeMs: Infinity, repeatedUntilAgeMs: repeated ? unknownLifetimeGuardMs : 0 };
-  }
-  const repeatedUntilAgeMs = repeated ? lifetimeMs / 3 : 0;
-  if (lifetimeMs === 0) return { ...base, renewAgeMs: zeroLifetimeReuseMs, refuseAgeMs: zeroLifetimeReuseMs, repeatedUntilAgeMs };
-  const refuseAgeMs = lifetimeMs - Math.min(windows.minValidMs, lifetimeMs / 4);
-  const skewMs = Math.min(windows.skewMs, lifetimeMs / 2) * (1 + windows.spread / 10);
-  return { ...base, refuseAgeMs, renewAgeMs: Math.min(lifetimeMs - skewMs, refuseAgeMs), repeatedUntilAgeMs };
+  const endMs = lifetimeMs ?? Infinity;
+  const refuseAgeMs = endMs === 0 ? zeroLifetimeReuseMs : endMs - Math.min(windows.minValidMs, endMs / 4);
+  const skewMs = Math.min(windows.skewMs, endMs / 2) * (1 + windows.spread / 10);
+  return {
+    targetKey,
+    token,
+    lifetimeMs,
+    wall,
+    mono,
+    renewAgeMs: endMs === 0 ? refuseAgeMs : Math.min(endMs - skewMs, refuseAgeMs),
+    refuseAgeMs,
+    repeatedUntilAgeMs: repeated ? (lifetimeMs === undefined ? unknownLifetimeGuardMs : lifetimeMs / 3) : 0,
+  };
 }

@@ -2,20 +2,26 @@ import { checkOptions } from '../core/check-option.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenTarget } from '../core/token-source.js';
 
-/** A target with its lists in canonical form, and the key under which equal targets meet. (`standards.md` R1) */
-export interface CanonicalTarget {
-  readonly key: string;
-  readonly target: TokenTarget;
+/**
+ * The key under which equal targets meet: the target itself, its lists in canonical form. (`standards.md` R1)
+ * @throws {TokenError} `invalid_option`
+ */
+export function targetKey(given: TokenTarget): string {
+  checkOptions('target', given, ['resource', 'audience', 'scope', 'params']);
+  const { resource, scope, audience, params } = checkTokenParameters(given);
+  const entries = Object.entries(params).sort();
+  const key = JSON.stringify({
+    scope: scope && [...new Set(scope)].sort(),
+    resource: resource && [...resource].sort(),
+    audience,
+    params: entries.length > 0 ? Object.fromEntries(entries) : undefined,
+  });
+  return key === '{}' ? '' : key;
 }
 
-/** @throws {TokenError} `invalid_option` */
-export function canonicalTarget(given: TokenTarget): CanonicalTarget {
-  checkOptions('target', given, ['resource', 'audience', 'scope', 'params']);
-  const { resource, scope, audience, params: all } = checkTokenParameters(given);
-  const params = Object.keys(all).length > 0 ? all : undefined;
-  const key = [scope && [...new Set(scope)].sort(), resource && [...resource].sort(), audience, params && Object.entries(params).sort()];
-  const target = { ...(resource && { resource }), ...(scope && { scope }), ...(audience !== undefined && { audience }), ...(params && { params }) };
-  return { key: key.every((part) => part === undefined) ? '' : JSON.stringify(key), target };
+/** The target of a key: a manager may have many, so they are not kept. */
+export function targetOf(key: string): TokenTarget {
+  return JSON.parse(key || '{}');
 }
 
 /** What events call a target: enough for a person, nothing of the free parameters. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { isTokenError, TokenError, type TokenErrorCode } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
+import { ageMs, type Instant, instant } from '../core/instant.js';
 import { parseObject } from '../core/parse-object.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import { type EndpointTrust, endpointRefusal } from './endpoint-refusal.js';
@@ -20,10 +21,8 @@ interface Discovery extends EndpointTrust {
   readonly fetch: typeof fetch | undefined;
 }
 
-interface Cached {
+interface Cached extends Instant {
   readonly metadata: ServerMetadata;
-  readonly wall: number;
-  readonly mono: number;
 }
 
 /** Finds a server's metadata by its issuer: asked once for all who wait, kept for a day, used for a week when it cannot be had again. (`standards.md` A27) */
@@ -32,14 +31,12 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
   let flight: Promise<ServerMetadata> | undefined;
   let quietUntil = 0;
 
-  const ageMs = (clock: Clock): number => (cached === undefined ? Infinity : Math.max(clock.now() - cached.wall, clock.monotonicMs() - cached.mono));
-
   // Has a time limit of its own: it must not end with the attempt that happened to start it.
   const fly = async (clock: Clock, flightMs: number): Promise<ServerMetadata> => {
     try {
       const timeout = () => new TokenError('timeout', `the discovery of ${discovery.issuer} took longer than ${flightMs} ms`, { phase: 'discovery' });
       const metadata = await withTimeLimit(clock, flightMs, (signal) => requestMetadata(discovery, clock, signal), timeout);
-      cached = { metadata, wall: clock.now(), mono: clock.monotonicMs() };
+      cached = { metadata, ...instant(clock) };
       return metadata;
     } finally {
       flight = undefined;
@@ -47,7 +44,7 @@ export function discoverMetadata(discovery: Discovery): (context: GrantContext) 
   };
 
   return async ({ clock, signal, report }) => {
-    const age = ageMs(clock);
+    const age = cached ? ageMs(cached, clock) : Infinity;
     const usable = age < staleMs ? cached : undefined;
     if (usable && (age < freshMs || clock.monotonicMs() < quietUntil)) return usable.metadata;
     flight ??= fly(clock, usable ? staleLimitMs : limitMs);

@@ -1,4 +1,3 @@
-import { SignJWT } from 'jose';
 import { checkOptions, checkString, invalidOption } from '../core/check-option.js';
 import { TokenError } from '../core/errors.js';
 import { digest, randomId } from '../core/random.js';
@@ -59,6 +58,7 @@ async function sign({ alg, privateKey, publicJwk }: DpopKey, { method, url, nonc
     ...(nonce !== undefined && { nonce }),
     ...(accessToken !== undefined && { ath: await digest(accessToken) }),
   };
+  const { SignJWT } = await import('jose');
   try {
     return await new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk }).sign(privateKey);
   } catch {

@@ -1,4 +1,4 @@
-import { type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
+import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import { randomId } from '../core/random.js';
 import { type KeyHeader, keyReader, type PrivateKeyNames, type PrivateKeySource } from './key-reader.js';
 
@@ -35,5 +35,7 @@ export function assertionSigner(option: string, source: PrivateKeySource, names:
 /** Signs with a key that is ready. No `nbf`: a server whose clock is a second behind would refuse it. */
 export async function signJwt(key: CryptoKey | Uint8Array, names: JWTHeaderParameters, { claims, header, now, lifetimeMs }: Assertion): Promise<string> {
   const iat = Math.floor(now / 1000);
+  // Loaded when there is something to sign: who has a secret starts without it.
+  const { SignJWT } = await import('jose');
   return new SignJWT({ jti: randomId(), ...claims, iat, exp: iat + Math.floor(lifetimeMs / 1000) }).setProtectedHeader({ ...header, ...names }).sign(key);
 }

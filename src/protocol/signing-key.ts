@@ -1,4 +1,4 @@
-import { importJWK, importPKCS8, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import { invalidOption } from '../core/check-option.js';
 import { decodePem } from './certificate.js';
 
@@ -30,6 +30,7 @@ export function checkPrivateKey(option: string, key: unknown, wanted: AssertionA
 export async function importPrivateKey(option: string, key: PrivateKey, alg: AssertionAlgorithm): Promise<CryptoKey> {
   if (isCryptoKey(key)) return key;
   try {
+    const { importJWK, importPKCS8 } = await import('jose');
     const options = { extractable: false };
     const imported = typeof key === 'string' ? await importPKCS8(pemOf(key) ?? '', alg, options) : await importJWK(key, alg, options);
     if (isCryptoKey(imported) && ofCryptoKey(imported).length > 0) return imported;

@@ -1,6 +1,7 @@
-import { checkOptions, checkPort } from '../core/check-option.js';
+import { checkOptions } from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
-import { systemClock } from '../core/system-clock.js';
+import { ageMs, type Instant, instant } from '../core/instant.js';
+import { checkClock } from '../core/system-clock.js';
 import type { TokenStore } from '../core/token-store.js';
 import { localLock } from '../locks/local.js';
 
@@ -15,17 +16,17 @@ export interface MemoryStoreOptions {
  */
 export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
   checkOptions('memoryStore()', options, ['clock']);
-  checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const clock = options.clock ?? systemClock;
-  const values = new Map<string, { readonly value: string; readonly version: string; readonly writtenAt: number; readonly writtenMs: number }>();
-  const subscriptions = new Map<string, Set<Subscription>>();
+  const clock = checkClock(options.clock);
+  const values = new Map<string, Instant & { readonly value: string; readonly version: string }>();
+  const subscriptions = new Set<Subscription>();
 
   const notify = (key: string): void => {
-    for (const subscription of subscriptions.get(key) ?? []) {
+    for (const subscription of subscriptions) {
       // In a turn of its own: a listener that throws, or calls the store again, disturbs neither the writer nor the others.
-      Promise.resolve()
-        .then(() => subscription.listener?.())
-        .catch(() => undefined);
+      if (subscription.key === key)
+        Promise.resolve(subscription)
+          .then((heard) => subscriptions.has(heard) && heard.listener())
+          .catch(() => undefined);
     }
   };
 
@@ -34,40 +35,31 @@ export function memoryStore(options: MemoryStoreOptions = {}): TokenStore {
 
     async get(key) {
       const stored = values.get(key);
-      if (stored === undefined) return undefined;
-      // Monotonic time may stand still while the machine sleeps, and the wall clock may be set back: the larger counts.
-      const ageMs = Math.max(clock.monotonicMs() - stored.writtenMs, clock.now() - stored.writtenAt);
-      return { value: stored.value, version: stored.version, ageMs };
+      return stored && { value: stored.value, version: stored.version, ageMs: ageMs(stored, clock) };
     },
 
     async set(key, value, write) {
       if (values.get(key)?.version !== write.expected) return false;
-      values.set(key, { value, version: write.next, writtenAt: clock.now(), writtenMs: clock.monotonicMs() });
+      values.set(key, { value, version: write.next, ...instant(clock) });
       notify(key);
       return true;
     },
 
     async delete(key, expected) {
-      const stored = values.get(key);
-      if (stored === undefined || stored.version !== expected) return false;
-      values.delete(key);
-      notify(key);
-      return true;
+      const deleted = values.get(key)?.version === expected && values.delete(key);
+      if (deleted) notify(key);
+      return deleted;
     },
 
     subscribe(key, listener) {
-      const subscription: Subscription = { listener };
-      const forKey = subscriptions.get(key) ?? new Set();
-      subscriptions.set(key, forKey.add(subscription));
-      return () => {
-        subscription.listener = undefined;
-        forKey.delete(subscription);
-        if (forKey.size === 0 && subscriptions.get(key) === forKey) subscriptions.delete(key);
-      };
+      const subscription = { key, listener };
+      subscriptions.add(subscription);
+      return () => void subscriptions.delete(subscription);
     },
   };
 }
 
 interface Subscription {
-  listener: (() => void) | undefined;
+  readonly key: string;
+  readonly listener: () => void;
 }

@@ -14,7 +14,7 @@ const http = "export * from './dist/http.js'";
  * goes down, towards `goal`: see docs/decisions/0011.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 18_400, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 18_050, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,

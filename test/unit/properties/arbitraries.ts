@@ -1,7 +1,8 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { TokenError, type TokenErrorCode, type TokenSet } from 'tokenkeep';
 import { createAccessToken } from '../../../src/core/access-token.js';
-import { elapsedMs, type HeldToken, holdToken, type Instant, type Windows } from '../../../src/manager/state.js';
+import { elapsedMs, type Instant } from '../../../src/core/instant.js';
+import { type HeldToken, holdToken, type Windows } from '../../../src/manager/state.js';
 
 export const hourMs = 3_600_000;
 export const sent: Instant = { wall: 1_800_000_000_000, mono: 7_000_000 };

@@ -2,7 +2,8 @@ import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Decision, decide, type TargetState, type TokenRequest } from '../../../src/manager/decide.js';
 import { coolDown } from '../../../src/manager/retry.js';
-import type { Cooldown, Instant } from '../../../src/manager/state.js';
+import type { Instant } from '../../../src/core/instant.js';
+import type { Cooldown } from '../../../src/manager/state.js';
 import { ageOf, anyFailure, at, failure, fraction, held, hourMs, sent } from './arbitraries.js';
 
 const flight = {};

@@ -1,7 +1,9 @@
 import fc, { type Arbitrary } from 'fast-check';
+import { isTokenError } from 'tokenkeep';
 import { afterEach, describe, expect, it } from 'vitest';
-import { formatRecord, NewerRecordError, parseRecord } from '../../../src/manager/record-format.js';
-import { elapsedMs, type GrantRecord } from '../../../src/manager/state.js';
+import { formatRecord, parseRecord } from '../../../src/manager/record-format.js';
+import { elapsedMs } from '../../../src/core/instant.js';
+import type { GrantRecord } from '../../../src/manager/state.js';
 import { at, defaults, hourMs } from './arbitraries.js';
 
 const now = at(hourMs);
@@ -44,7 +46,7 @@ function read(value: string, storeAgeMs?: number): GrantRecord | 'newer' | undef
   try {
     return parseRecord({ value, version: 'v', ageMs: storeAgeMs }, now, defaults);
   } catch (error) {
-    if (error instanceof NewerRecordError) return 'newer';
+    if (isTokenError(error) && error.code === 'store_unavailable') return 'newer';
     throw error;
   }
 }
