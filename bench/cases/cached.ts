@@ -4,11 +4,11 @@ import { spreadOf } from '../harness/statistics.ts';
 import { interleaved, openContestant, type Run } from '../run.ts';
 
 const names = ['bare fetch', 'tokenkeep', 'google-auth-library', 'badgateway', 'msal-node'];
-const roundMs = 40;
+const roundMs = 25;
 
 /** `await getToken()` while a token is at hand: time and garbage. */
 export async function cached(run: Run): Promise<CaseResult> {
-  const plan = run.isQuick ? { epochs: 1, rounds: 5 } : { epochs: 3, rounds: 13 };
+  const plan = run.isQuick ? { epochs: 1, rounds: 5 } : { epochs: 3, rounds: 25 };
   const calls = new Map<string, number>();
   const figures = await interleaved(run, names, { ...plan, open: {} }, async (contestant, isWarmUp) => {
     if (isWarmUp) {

@@ -32,9 +32,9 @@ function rowsOf(figures: ReadonlyMap<string, readonly number[]>): Row[] {
 
 /** An authorized GET over loopback HTTP: CPU time of the client's process. */
 export async function call(run: Run): Promise<CaseResult> {
-  const plan = run.isQuick ? { epochs: 1, rounds: 3 } : { epochs: 2, rounds: 18 };
+  const plan = run.isQuick ? { epochs: 1, rounds: 4 } : { epochs: 3, rounds: 32 };
   const figures = await interleaved(run, everyone, { ...plan, open: {} }, async (contestant, isWarmUp) => {
-    const calls = run.isQuick ? 100 : isWarmUp ? 1_500 : 300;
+    const calls = run.isQuick ? 60 : isWarmUp ? 1_500 : 80;
     const { cpuNs } = await contestant.ask<RoundFigures>({ do: 'callRound', calls, atOnce: 10, url: `${contestant.origin}/things/1` });
     return cpuNs;
   });
@@ -55,10 +55,10 @@ export async function call(run: Run): Promise<CaseResult> {
 
 /** The same without a network: what is left is the library. */
 export async function ownShare(run: Run): Promise<CaseResult> {
-  const plan = run.isQuick ? { epochs: 1, rounds: 3 } : { epochs: 3, rounds: 12 };
+  const plan = run.isQuick ? { epochs: 1, rounds: 4 } : { epochs: 3, rounds: 20 };
   const names = everyone.filter((name) => name !== 'msal-node' && name !== 'simple-oauth2');
   const figures = await interleaved(run, names, { ...plan, open: { inProcess: { spreadMs: 0, tokens: false } } }, async (contestant, isWarmUp) => {
-    const calls = run.isQuick ? 300 : isWarmUp ? 8_000 : 1_500;
+    const calls = run.isQuick ? 200 : isWarmUp ? 8_000 : 500;
     const { cpuNs } = await contestant.ask<RoundFigures>({ do: 'callRound', calls, atOnce: 1, url: 'https://api.test/things/1' });
     return cpuNs;
   });
