@@ -6,6 +6,7 @@ import { openContestant, type Run } from '../run.ts';
 
 const names = ['tokenkeep', 'google-auth-library', 'badgateway', 'msal-node', 'openid-client', 'oauth4webapi', 'simple-oauth2'];
 const tokenDelayMs = 50;
+const longMs = 2_000;
 
 /** Everyone asks at once, and there is no token yet. */
 export async function stampede(run: Run): Promise<CaseResult> {
@@ -13,11 +14,13 @@ export async function stampede(run: Run): Promise<CaseResult> {
   const figures = new Map(names.map((name) => [name, { requests: [] as number[], ms: [] as number[], failed: [] as number[] }]));
   for (let round = 0; round < (run.isQuick ? 1 : 3); round++) {
     for (const name of shuffled(names, run.random)) {
+      const seen = figures.get(name);
+      // Ten thousand requests are ten thousand requests the next time as well.
+      if (seen?.ms.some((ms) => ms > longMs)) continue;
       const contestant = await openContestant(run, name, { tokenDelayMs });
       const { ms, failed } = await contestant.ask<StampedeFigures>({ do: 'stampede', callers });
       const { tokenRequests } = await contestant.seen();
       contestant.end();
-      const seen = figures.get(name);
       seen?.requests.push(tokenRequests);
       seen?.ms.push(ms);
       seen?.failed.push(failed);
@@ -30,7 +33,7 @@ export async function stampede(run: Run): Promise<CaseResult> {
   return {
     id: 'stampede',
     title: `${callers.toLocaleString('en')} callers on a cold cache`,
-    how: `${callers.toLocaleString('en')} \`getToken()\` at once in a process that has none; the token endpoint answers after ${tokenDelayMs} ms. Each round in a new process.`,
+    how: `${callers.toLocaleString('en')} \`getToken()\` at once in a process that has none; the token endpoint answers after ${tokenDelayMs} ms. Each round in a new process; three rounds, but one where it takes longer than ${longMs / 1000} s.`,
     columns: [
       { key: 'requests', label: 'token requests', digits: 0 },
       { key: 'failed', label: 'callers without a token', digits: 0 },
