@@ -37,20 +37,27 @@ export async function openContestant(run: Run, name: string, options: OpenOption
   return { name, origin, ask, seen: () => run.server.ask({ do: 'seen', origin } satisfies ServerMessage), end: child.end };
 }
 
-/** Measures in rounds A B C, B C A, …: what disturbs the machine disturbs all alike. Each epoch begins with new processes. */
+/**
+ * Measures in rounds A B C, B C A, …: what disturbs the machine disturbs all alike. Who is compared with each other stands in one
+ * group: their turns are next to each other, in either order. Each epoch begins with new processes.
+ */
 export async function interleaved(
   run: Run,
-  names: readonly string[],
+  groups: readonly (readonly string[])[],
   plan: { readonly epochs: number; readonly rounds: number; readonly open: OpenOptions },
   round: (contestant: Opened, isWarmUp: boolean) => Promise<number>,
 ): Promise<Map<string, number[]>> {
+  const names = groups.flat();
   const figures = new Map<string, number[]>(names.map((name) => [name, []]));
   for (let epoch = 0; epoch < plan.epochs; epoch++) {
     const opened = await Promise.all(names.map((name) => openContestant(run, name, plan.open)));
     try {
       for (const contestant of opened) await round(contestant, true);
       for (let count = 0; count < plan.rounds; count++) {
-        for (const contestant of shuffled(opened, run.random)) figures.get(contestant.name)?.push(await round(contestant, false));
+        const order = shuffled(groups, run.random).flatMap((group) => shuffled(group, run.random));
+        for (const contestant of order.flatMap((name) => opened.find((each) => each.name === name) ?? [])) {
+          figures.get(contestant.name)?.push(await round(contestant, false));
+        }
       }
     } finally {
       for (const contestant of opened) contestant.end();

@@ -4,17 +4,15 @@ import type { RoundFigures } from '../harness/worker.ts';
 import { interleaved, type Run } from '../run.ts';
 
 const everyone = [
-  'bare fetch',
-  'tokenkeep fetch',
-  'bare ky',
-  'tokenkeep',
-  'openid-client',
-  'oauth4webapi',
-  'google-auth-library',
-  'badgateway',
-  'msal-node',
-  'simple-oauth2',
-  'axios-auth-refresh',
+  ['bare fetch', 'tokenkeep fetch'],
+  ['bare ky', 'tokenkeep'],
+  ['openid-client'],
+  ['oauth4webapi'],
+  ['google-auth-library'],
+  ['badgateway'],
+  ['msal-node'],
+  ['simple-oauth2'],
+  ['axios-auth-refresh'],
 ];
 
 const columns = [
@@ -56,8 +54,8 @@ export async function call(run: Run): Promise<CaseResult> {
 /** The same without a network: what is left is the library. */
 export async function ownShare(run: Run): Promise<CaseResult> {
   const plan = run.isQuick ? { epochs: 1, rounds: 4 } : { epochs: 3, rounds: 20 };
-  const names = everyone.filter((name) => name !== 'msal-node' && name !== 'simple-oauth2');
-  const figures = await interleaved(run, names, { ...plan, open: { inProcess: { spreadMs: 0, tokens: false } } }, async (contestant, isWarmUp) => {
+  const groups = everyone.filter(([name]) => name !== 'msal-node' && name !== 'simple-oauth2');
+  const figures = await interleaved(run, groups, { ...plan, open: { inProcess: { spreadMs: 0, tokens: false } } }, async (contestant, isWarmUp) => {
     const calls = run.isQuick ? 200 : isWarmUp ? 8_000 : 500;
     const { cpuNs } = await contestant.ask<RoundFigures>({ do: 'callRound', calls, atOnce: 1, url: 'https://api.test/things/1' });
     return cpuNs;
