@@ -20,6 +20,7 @@ export interface PageServer {
 const types: Readonly<Record<string, string>> = {
   'index.html': 'text/html; charset=utf-8',
   'page.css': 'text/css; charset=utf-8',
+  'timeline.css': 'text/css; charset=utf-8',
   'page.js': 'text/javascript; charset=utf-8',
   'timeline.js': 'text/javascript; charset=utf-8',
   'log.js': 'text/javascript; charset=utf-8',
@@ -74,4 +75,3 @@ function stream(response: ServerResponse, read: () => Message): void {
   const timer = setInterval(send, everyMs);
   response.once('close', () => clearInterval(timer));
 }
-

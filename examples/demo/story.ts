@@ -136,7 +136,8 @@ export class Story implements ServiceWatcher {
     if (arrival === 'acquired') this.line('good', `Token #${number} acquired`, `${request}, for the ${waiting} that waited for it.`, false);
     if (arrival === 'renewed') this.line('plain', `Token #${number} renewed behind the callers`, `${request}. Nobody waited.`);
     if (arrival === 'waited') this.line('good', `Token #${number} acquired`, `${request}, for the ${waiting} that waited. None failed because of it.`);
-    if (arrival === 'replaced') this.line('good', `Token #${number - 1} replaced by #${number}`, `${request}. Each refused call was sent again, and its caller saw no 401.`);
+    if (arrival === 'replaced')
+      this.line('good', `Token #${number - 1} replaced by #${number}`, `${request}. Each refused call was sent again, and its caller saw no 401.`);
   }
 
   // Also reported at each further try while no other token is to be had.

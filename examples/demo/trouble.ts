@@ -61,9 +61,10 @@ export class Trouble {
   async #revoke(): Promise<void> {
     const { api, story } = this.#options;
     await this.#settled();
+    if (story.token === undefined) return;
     api.revokeLatest();
     story.trouble('revoked');
-    story.line('yours', `You revoked token #${story.token?.number}`, 'The API refuses it from now on, long before its end.');
+    story.line('yours', `You revoked token #${story.token.number}`, 'The API refuses it from now on, long before its end.');
   }
 
   async #stop(): Promise<void> {
@@ -125,6 +126,6 @@ export class Trouble {
 
   async #settled(): Promise<void> {
     const { story } = this.#options;
-    while (story.history.now - (story.token?.from ?? Infinity) < settledMs) await sleep(20);
+    while (story.history.now - (story.token?.from ?? -Infinity) < settledMs) await sleep(20);
   }
 }

@@ -109,6 +109,14 @@ describe.skipIf(!browser)('the demo page', () => {
     expect(await shown.text('failed')).toBe('0');
   });
 
+  it('counts no failed call in a storm of clicks', async () => {
+    for (const id of ['revoke', 'rotate', 'slow', 'forward', 'revoke', 'back', 'revoke', 'slow', 'rotate', 'forward', 'rotate', 'revoke', 'back']) {
+      await shown.page.locator(`#${id}`).click();
+    }
+    await shown.nextToken();
+    expect(await shown.text('failed')).toBe('0');
+  });
+
   it('can be used with the keyboard alone, and shows where it is', async () => {
     const { keyboard } = shown.page;
     const order: string[] = [];

@@ -27,7 +27,7 @@ describe('the server of the demo page', () => {
   afterAll(() => demo.close());
 
   it('sends every file with a policy that allows nothing from elsewhere and nothing inline', async () => {
-    for (const file of ['', 'page.css', 'page.js', 'timeline.js', 'log.js', 'icon.svg']) {
+    for (const file of ['', 'page.css', 'timeline.css', 'page.js', 'timeline.js', 'log.js', 'icon.svg']) {
       const response = await fetch(demo.url + file);
       expect([file, response.status]).toEqual([file, 200]);
       expect(response.headers.get('content-security-policy')).toBe("default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");

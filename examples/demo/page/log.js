@@ -34,7 +34,9 @@ export function createJournal(list) {
   return (entries) => {
     for (const { at, type, ...rest } of entries) {
       const element = document.createElement('li');
-      const facts = Object.entries(rest).map(([name, value]) => `${name}: ${typeof value === 'object' ? value.code : name.endsWith('At') ? time(value) : value}`);
+      const facts = Object.entries(rest).map(
+        ([name, value]) => `${name}: ${typeof value === 'object' ? value.code : name.endsWith('At') ? time(value) : value}`,
+      );
       element.append(part('time', time(at)), part('strong', type), part('span', facts.join(', ')));
       list.prepend(element);
     }
