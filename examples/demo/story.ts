@@ -66,7 +66,8 @@ export class Story implements ServiceWatcher {
 
   failed(error: unknown): void {
     this.calls.fails();
-    const reason = error instanceof Error ? error.message : 'for an unknown reason';
+    const cause = this.#tokens?.snapshot().lastError ?? error;
+    const reason = cause instanceof Error ? cause.message : 'for an unknown reason';
     this.#outage ??= { count: 0, id: this.#nextLine(), reason };
     this.#outage.count++;
     const text = `There is no token that the API takes. They fail at once and say why: ${this.#outage.reason}`;

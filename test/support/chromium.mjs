@@ -16,7 +16,7 @@ const usualPlaces = [
 ];
 
 /** What brings a browser when none was found. */
-export const installCommand = 'npm install (without --omit=dev; on Linux x64 it brings a Chromium), or set CHROME_PATH to one';
+export const installCommand = '`npm ci` brings one on Linux x64; elsewhere install Chrome, or set CHROME_PATH';
 
 /** For every browser of the tests: containers have no user namespaces, and a small /dev/shm. */
 export const launchArguments = ['--no-sandbox', '--disable-dev-shm-usage'];

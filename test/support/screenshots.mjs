@@ -16,7 +16,7 @@ const story = /** @type {const} */ ([
 const servedOnS = 5;
 
 const found = await findChromium();
-if (found === undefined) throw new Error(`No Chromium here. ${installCommand}`);
+if (found === undefined) throw new Error(`No Chromium here: ${installCommand}`);
 const demo = await startLiveDemo({ ...watchable, port: 0 });
 const browser = await chromium.launch({ ...found, args: launchArguments });
 try {

@@ -5,7 +5,7 @@ import { findChromium, installCommand, launchArguments } from '../../support/chr
 export async function openBrowser(whatIsSkipped: string): Promise<Browser | undefined> {
   const found = await findChromium();
   if (found === undefined) {
-    console.log(`skipped: ${whatIsSkipped}; no Chromium here. ${installCommand}`);
+    console.log(`skipped: ${whatIsSkipped}; no Chromium here: ${installCommand}`);
     return undefined;
   }
   return chromium.launch({ ...found, args: launchArguments });
