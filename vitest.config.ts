@@ -51,7 +51,7 @@ export default defineConfig({
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxConcurrency: 4,
           sequence: { groupOrder: 3 },
         },
       },

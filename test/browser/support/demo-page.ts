@@ -1,4 +1,8 @@
 import type { Browser, BrowserContextOptions, CDPSession, Page } from 'playwright-core';
+import type { LiveDemoOptions } from '../../../examples/demo/live-demo.js';
+
+/** Tokens that are renewed from 2.25 s on, and handed out up to 4 s. */
+export const quick: LiveDemoOptions = { port: 0, tokenLifetimeS: 5, skewMs: 2_500, minValidMs: 1_000, tokenDelayMs: 100, slowTokenDelayMs: 500 };
 
 /** The demo's page, and everything that came into it. */
 export interface DemoPage extends AsyncDisposable {
