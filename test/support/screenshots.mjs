@@ -7,8 +7,8 @@ import { findChromium, installCommand, launchArguments } from './chromium.mjs';
 
 /** What is pressed, and the seconds until then. */
 const story = /** @type {const} */ ([
-  [11, 'revoke'],
-  [9, 'slow'],
+  [9, 'revoke'],
+  [11, 'slow'],
   [7, 'normal'],
   [3, 'forward'],
   [4, 'stop'],
