@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AccessToken, JournalEntry } from 'tokenkeep';
 import type { Paper } from './paper.ts';
+import type { ServiceWatcher } from './service.ts';
 
 /** What the service did, in numbers. */
 export interface Totals {
@@ -20,7 +21,7 @@ const callsPerMark = 2;
 const salt = randomBytes(16);
 
 /** Tells the life of the tokens while it happens, and keeps the books. */
-export class Account {
+export class Account implements ServiceWatcher {
   readonly #paper: Paper;
   readonly #onRenewalBehind: (totals: Totals) => void;
   readonly #began = performance.now();
@@ -59,7 +60,7 @@ export class Account {
       const waitedMs = performance.now() - asked;
       this.#longestWaitMs[wait] = Math.max(this.#longestWaitMs[wait], waitedMs);
       const tag = tagOf(token);
-      if (tag !== this.#current.tag) this.#turnTo(tag, token, waitedMs);
+      if (tag !== this.#current.tag) this.#turnTo(tag, waitedMs);
       this.#current.calls++;
       if (again) this.#current.repeated++;
       this.#paper.status(this.#bar());
@@ -94,9 +95,9 @@ export class Account {
     this.#settle();
   }
 
-  #turnTo(tag: string, token: AccessToken, waitedMs: number): void {
+  #turnTo(tag: string, waitedMs: number): void {
     const reason = this.#arrival?.reason;
-    const lives = token.expiresAt === undefined ? '' : `, lives ${((token.expiresAt - Date.now()) / 1000).toFixed(1)} s more`;
+    const lives = this.#arrival?.expiresAt === undefined ? '' : `, lives ${((this.#arrival.expiresAt - this.#arrival.at) / 1000).toFixed(1)} s more`;
     this.#settle();
     this.#current = { tag, calls: 0, repeated: 0, generation: this.#current.generation + 1 };
     if (reason === 'refused') this.#line(tag, 'replaced', `one request, and all refused calls are sent again`, 'good');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -30,25 +31,62 @@ export interface AuthorizationServer {
   readonly provider: Provider;
   /** How many requests reached the token endpoint. */
   tokenRequests(): number;
+  /** How long the token endpoint takes to answer from now on. */
+  setTokenDelay(ms: number): void;
+  /** Signs with a new key from now on, and publishes no other. */
+  rotateKey(): Promise<void>;
+  /** Cuts all connections and refuses new ones, until `start()`. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** A certified authorization server (oidc-provider) on a free port of this machine. */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
-  let handle: RequestListener = () => undefined;
   let tokenRequests = 0;
+  let tokenDelayMs = options.tokenDelayMs ?? 0;
   const server = (options.createServer ?? createServer)((request, response) => {
     if (request.method !== 'POST' || request.url !== '/token') return handle(request, response);
     tokenRequests++;
-    setTimeout(() => handle(request, response), options.tokenDelayMs ?? 0);
+    setTimeout(() => {
+      if (!response.destroyed) handle(request, response);
+    }, tokenDelayMs);
   });
+  let handle: RequestListener = () => undefined;
   // The issuer's name holds the port, so the port comes first.
-  const issuer = `${server instanceof HttpsServer ? 'https' : 'http'}://127.0.0.1:${await listen(server)}`;
-  const provider = new Provider(issuer, {
-    adapter: memoryAdapter(),
+  const port = await listen(server);
+  const issuer = `${server instanceof HttpsServer ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const adapter = memoryAdapter();
+  let provider = createProvider(options, issuer, adapter, await signingKey());
+  handle = provider.callback();
+  return {
+    issuer,
+    get provider() {
+      return provider;
+    },
+    tokenRequests: () => tokenRequests,
+    setTokenDelay(ms) {
+      tokenDelayMs = ms;
+    },
+    // Keys are part of a provider for good: a new one takes over, with the same memory.
+    async rotateKey() {
+      provider = createProvider(options, issuer, adapter, await signingKey());
+      handle = provider.callback();
+    },
+    stop: () => close(server),
+    async start() {
+      await listen(server, port);
+    },
+    close: () => close(server),
+  };
+}
+
+function createProvider(options: AuthorizationServerOptions, issuer: string, adapter: ReturnType<typeof memoryAdapter>, key: object): Provider {
+  return new Provider(issuer, {
+    adapter,
     clients: options.clients,
     clientDefaults: { id_token_signed_response_alg: 'ES256', redirect_uris: [], response_types: [] },
-    jwks: { keys: [await signingKey()] },
+    jwks: { keys: [key] },
     cookies: { keys: ['no cookie is set here'] },
     ttl: { ClientCredentials: options.tokenLifetimeS, AccessToken: options.tokenLifetimeS, RefreshToken: 3600, Grant: 3600 },
     ...options.configuration,
@@ -74,18 +112,22 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
       ...options.configuration?.features,
     },
   });
-  handle = provider.callback();
-  return { issuer, provider, tokenRequests: () => tokenRequests, close: () => close(server) };
 }
 
 async function signingKey(): Promise<object> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  return { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: 'demo' };
+  return { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: randomUUID() };
 }
 
-/** Starts a server on a free port of this machine and gives the port. */
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+/** Starts a server on this machine, on a free port unless one is given, and gives the port. */
+export async function listen(server: Server, port = 0): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
   return (server.address() as AddressInfo).port;
 }
 

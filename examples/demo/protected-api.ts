@@ -16,12 +16,14 @@ export interface ProtectedApi {
   readonly answers: ReadonlyMap<number, number>;
   /** From now on the token that was accepted last is refused. */
   revokeLatest(): void;
+  /** Reads the issuer's keys again, as it does by itself every ten minutes and when it meets an unknown one. */
+  reloadKeys(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** An API that accepts access tokens of one issuer (RFC 6750, RFC 9068), and nothing expired by even a second. */
 export async function startProtectedApi(options: ProtectedApiOptions): Promise<ProtectedApi> {
-  const keys = createRemoteJWKSet(new URL(await jwksUri(options.issuer)));
+  const keys = createRemoteJWKSet(new URL(await jwksUri(options.issuer)), { cooldownDuration: 0 });
   const revoked = new Set<string>();
   const answers = new Map<number, number>();
   let latest = '';
@@ -72,6 +74,7 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
     revokeLatest: () => {
       revoked.add(latest);
     },
+    reloadKeys: () => keys.reload(),
     close: () => close(server),
   };
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientSecretBasic, type JournalEntry, type TokenSource } from 'tokenkeep';
+import { type AccessToken, type Clock, clientSecretBasic, type JournalEntry, type TokenManager, type TokenSource } from 'tokenkeep';
 import { createServiceClient } from 'tokenkeep/server';
-import type { Account } from './account.ts';
 
 export interface ServiceOptions {
   readonly issuer: string;
@@ -10,7 +9,23 @@ export interface ServiceOptions {
   readonly resource: string;
   readonly apiUrl: string;
   readonly skewMs: number;
-  readonly account: Account;
+  readonly minValidMs?: number;
+  readonly clock?: Clock;
+  /** Carries the token requests. @default the global one */
+  readonly fetch?: typeof fetch;
+  readonly watcher: ServiceWatcher;
+}
+
+/** Looks on while the service works. */
+export interface ServiceWatcher {
+  /** Before the first call. */
+  starts?(tokens: TokenManager): void;
+  /** A call asks for its token, `again` after a 401. What comes back is told when the call has it. */
+  asks(again: boolean): (token: AccessToken) => void;
+  /** A call has its answer. */
+  answered(): void;
+  failed(error: unknown): void;
+  happened(entry: JournalEntry): void;
 }
 
 const workers = 5;
@@ -18,7 +33,7 @@ const pauseMs = 160;
 
 /** A service that calls the API until it is told to stop. That it needs a token is said once, here. */
 export async function runService(options: ServiceOptions, stop: AbortSignal): Promise<void> {
-  const { account } = options;
+  const { watcher } = options;
   await using client = createServiceClient({
     issuer: options.issuer,
     clientId: options.clientId,
@@ -26,15 +41,19 @@ export async function runService(options: ServiceOptions, stop: AbortSignal): Pr
     resource: options.resource,
     scope: 'orders:read',
     skewMs: options.skewMs,
-    onEvent: (entry: JournalEntry) => account.happened(entry),
+    minValidMs: options.minValidMs,
+    clock: options.clock,
+    fetch: options.fetch,
+    onEvent: (entry: JournalEntry) => watcher.happened(entry),
   });
-  const api = client.http({ baseUrl: options.apiUrl, tokens: watched(client.tokens, account) });
+  watcher.starts?.(client.tokens);
+  const api = client.http({ baseUrl: options.apiUrl, tokens: watched(client.tokens, watcher) });
 
   const work = async (worker: number): Promise<void> => {
     while (!stop.aborted) {
       await api.get('/orders').then(
-        () => account.answered(),
-        (error: unknown) => account.failed(error),
+        () => watcher.answered(),
+        (error: unknown) => watcher.failed(error),
       );
       await sleep(pauseMs + 7 * worker);
     }
@@ -45,10 +64,10 @@ export async function runService(options: ServiceOptions, stop: AbortSignal): Pr
 }
 
 // A token source is one method: whatever is worth knowing about each use goes around it.
-function watched(tokens: TokenSource, account: Account): TokenSource {
+function watched(tokens: TokenSource, watcher: ServiceWatcher): TokenSource {
   return {
     async getToken(options) {
-      const handedOut = account.asks(options?.invalidToken !== undefined);
+      const handedOut = watcher.asks(options?.invalidToken !== undefined);
       const token = await tokens.getToken(options);
       handedOut(token);
       return token;
