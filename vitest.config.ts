@@ -43,6 +43,18 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      // A browser and a page with tokens that live for seconds: also alone.
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxConcurrency: 4,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });
