@@ -1,4 +1,5 @@
 export type { AccessToken, TokenRequestLine } from './core/access-token.js';
+export type { Cipher } from './core/cipher.js';
 export type { Clock, SleepOptions } from './core/clock.js';
 export { isTokenError, TokenError, type TokenErrorCode, type TokenErrorDetails, type TokenErrorKind, type TokenErrorPhase } from './core/errors.js';
 export type { HttpEvent, JournalEntry, RenewalReason, TokenEvent, WarningCode } from './core/events.js';
@@ -9,7 +10,7 @@ export type { Preset } from './core/preset.js';
 export { systemClock } from './core/system-clock.js';
 export type { TokenSet, TokenType } from './core/token-set.js';
 export type { GetTokenOptions, TokenSource, TokenTarget } from './core/token-source.js';
-export type { Stored, StoreIndex, StoreWrite, TokenStore } from './core/token-store.js';
+export type { AccountStore, Stored, StoreIndex, StorePage, StoreQuery, StoreWrite, TokenStore } from './core/token-store.js';
 export { type LocalLockOptions, localLock } from './locks/local.js';
 export { createTokenManager, type TokenManagerOptions } from './manager/create-token-manager.js';
 export type { TokenManager, TokenSnapshot } from './manager/token-manager.js';

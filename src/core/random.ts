@@ -5,6 +5,11 @@ export function randomId(): string {
   return base64url(fill(new Uint8Array(16)));
 }
 
+/** As many random bytes. */
+export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  return fill(new Uint8Array(length));
+}
+
 /** A number in [0, 1) for jitter. */
 export function randomFraction(): number {
   return (fill(new Uint32Array(1))[0] ?? 0) / 2 ** 32;

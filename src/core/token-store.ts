@@ -42,3 +42,24 @@ export interface TokenStore {
   /** Calls back when another writer changed `key`. A hint: the listener reads again. Returns its undo. */
   subscribe?(key: string, listener: () => void): () => void;
 }
+
+/** A store that can be searched by the index beside its values. */
+export interface AccountStore extends TokenStore {
+  /** A page of what fits the query, in an order of the store's own that does not change between pages. */
+  list(query: StoreQuery): Promise<StorePage>;
+}
+
+export interface StoreQuery {
+  /** Only what is due before this instant, in epoch milliseconds. */
+  readonly dueBefore?: number | undefined;
+  readonly state?: string | undefined;
+  /** Where the page before ended. */
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+export interface StorePage {
+  readonly entries: readonly (StoreIndex & { readonly key: string })[];
+  /** Where the next page begins; undefined: this was the last one. */
+  readonly cursor?: string | undefined;
+}

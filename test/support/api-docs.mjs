@@ -14,7 +14,12 @@ const purposes = {
   './server': 'Services: client credentials, tokens and HTTP client in one.',
   './testing': 'For your own tests. See [Testing](testing.md).',
   './storage/memory': 'The memory store alone.',
+  './storage/indexed-db': 'Records and keys in IndexedDB, shared by tabs. See [Browser storage](guides/browser-storage.md).',
+  './storage/web-storage': 'Records in `sessionStorage` or `localStorage`: the weak choice.',
+  './storage/encrypted': 'Encryption around any store.',
+  './storage/web-crypto-cipher': 'AES-GCM under a key that cannot be exported. Browsers, Node and workers.',
   './locks/local': 'The local lock alone.',
+  './locks/web': 'A lock across tabs and workers (Web Locks).',
 };
 
 /** @typedef {{ name: string, kind: string, doc: string, code: string, path: string }} Declaration */
@@ -43,6 +48,15 @@ function reExports(path) {
         return { name, from: normalize(join(dirname(path), from)).replace(/\.js$/, '.d.ts') };
       }),
   );
+}
+
+/**
+ * The names that a declaration file exports: its own, and from elsewhere.
+ * @param {string} path
+ */
+function exportsOf(path) {
+  const own = [...textOf(path).matchAll(/^export (?:declare )?(?:abstract )?(?:interface|type|class|function|const) (\w+)/gm)].map(([, name = '']) => name);
+  return [...new Set([...own, ...reExports(path).map(({ name }) => name)])];
 }
 
 /**
@@ -78,9 +92,12 @@ function find(name, path) {
   if (match) {
     const [, doc = '', kind = ''] = match;
     const start = match.index + doc.length;
-    const code = text
-      .slice(start, endOf(text, start))
-      .replace(/^export (?:declare )?/, '')
+    // Overloads follow one another.
+    const overloads = kind === 'function' ? [...text.matchAll(new RegExp(`^export declare function ${name}\\b`, 'gm'))].map(({ index }) => index) : [];
+    const code = (overloads.length > 0 ? overloads : [start])
+      .map((at) => text.slice(at, endOf(text, at)))
+      .join('\n')
+      .replace(/^export (?:declare )?/gm, '')
       .replace(/^\s*(?:#private;|private .*;)\n/gm, '')
       .replaceAll('    ', '  ');
     return { name, kind, doc, code, path };
@@ -126,8 +143,8 @@ export function apiDocs() {
     '',
   ];
   for (const { name: entry, specifier, types } of entries) {
-    const found = reExports(types)
-      .map(({ name }) => find(name, types))
+    const found = exportsOf(types)
+      .map((name) => find(name, types))
       .sort(order);
     lines.push(`## ${specifier}`, '', purposes[entry] ?? '', '');
     const again = found.filter(({ name, path }) => written.has(`${path} ${name}`));

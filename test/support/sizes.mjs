@@ -32,8 +32,17 @@ const foreign = {
   '.': ['ky', 'p-queue', 'idb-keyval'],
   './http': ['p-queue', 'oauth4webapi', 'idb-keyval'],
   './storage/memory': Object.keys(packageJson.dependencies),
+  './storage/indexed-db': Object.keys(packageJson.dependencies).filter((name) => name !== 'idb-keyval'),
+  './storage/web-storage': Object.keys(packageJson.dependencies),
+  './storage/encrypted': Object.keys(packageJson.dependencies),
+  './storage/web-crypto-cipher': Object.keys(packageJson.dependencies).filter((name) => name !== 'jose'),
   './locks/local': Object.keys(packageJson.dependencies),
+  './locks/web': Object.keys(packageJson.dependencies),
 };
+
+/** Storage of browsers, where it is what an entry is for. */
+/** @type {Record<string, RegExp>} */
+const storageOf = { './storage/indexed-db': /\bindexedDB\b/, './storage/web-storage': /\blocalStorage\b/ };
 
 // Every entry of this list runs in every runtime, so nothing of one runtime, and nothing that a strict CSP forbids, may be in our own code.
 const forbidden = [/\bnode:/, /\bBuffer\b/, /\bprocess\./, /\bwindow[.[]/, /\bdocument\./, /\blocalStorage\b/, /\bindexedDB\b/, /\beval\(/, /\bnew Function\b/];
@@ -80,7 +89,8 @@ export async function sizes() {
     rows.push({ what: `${specifier} (all)`, bytes });
     for (const dependency of foreign[name] ?? []) if (packages.has(dependency)) problems.push(`${specifier} holds ${dependency}`);
     const own = await bundle(`export * from './${code}'`, Object.keys(packageJson.dependencies));
-    for (const pattern of forbidden) if (pattern.test(own.text)) problems.push(`${specifier} holds ${pattern.source}`);
+    for (const pattern of forbidden)
+      if (pattern.source !== storageOf[name]?.source && pattern.test(own.text)) problems.push(`${specifier} holds ${pattern.source}`);
     for (const value of Object.keys(await import(pathToFileURL(resolve(code)).href)).sort()) {
       rows.push({ what: `${specifier} { ${value} }`, bytes: (await bundle(`export { ${value} } from './${code}'`)).bytes });
     }

@@ -20,7 +20,12 @@ import {
   tokenExchange,
 } from 'tokenkeep';
 import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
+import { webLock } from 'tokenkeep/locks/web';
 import { createIntrospector, createServiceClient, mutualTls } from 'tokenkeep/server';
+import { encryptedStore } from 'tokenkeep/storage/encrypted';
+import { indexedDbKeyStore, indexedDbStore } from 'tokenkeep/storage/indexed-db';
+import { webCryptoCipher } from 'tokenkeep/storage/web-crypto-cipher';
+import { webStorageStore } from 'tokenkeep/storage/web-storage';
 import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { dpopRows } from './dpop-rows.js';
@@ -31,6 +36,7 @@ import { goodManager, managerRows } from './manager-rows.js';
 import { goodClient, goodRefresh, protocolRows } from './protocol-rows.js';
 import { testKeyStore } from '../protocol/proofs.js';
 import { canary, canaryNumber, type Row } from './row.js';
+import { goodCipher, goodStorage, storageRows } from './storage-rows.js';
 import { testingRows } from './testing-rows.js';
 
 const send = vi.fn();
@@ -111,7 +117,7 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, testingRows, environmentRows };
+const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, storageRows, testingRows, environmentRows };
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -189,6 +195,12 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['tokenExchange', () => tokenExchange({ ...goodExchange, actor: goodExchange.subject, audience: ['a', 'b'], id: 'anna' })],
     ['deviceCode', () => deviceCode({ ...goodDevice, signInId: 'living-room' })],
     ['createIntrospector', () => createIntrospector({ ...goodClient, cacheMs: 0, maxEntries: 1 })],
+    ['webLock', () => webLock({})],
+    ['indexedDbStore', () => indexedDbStore({ name: 'app' })],
+    ['indexedDbKeyStore', () => indexedDbKeyStore({ name: 'app' })],
+    ['webStorageStore', () => webStorageStore(goodStorage, { prefix: 'app/', rotation: 'none' })],
+    ['webCryptoCipher', () => webCryptoCipher({ keyStore: indexedDbKeyStore(), name: 'app' })],
+    ['encryptedStore', () => encryptedStore(memoryStore(), goodCipher)],
     ['createServiceClient', () => createServiceClient(goodClient)],
     ['service.http', () => createServiceClient(goodClient).http({ baseUrl: 'https://api.test/' })],
     ['createAuthFetch', () => createAuthFetch(goodHttp.tokens, goodFetch)],
