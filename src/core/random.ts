@@ -5,6 +5,11 @@ export function randomId(): string {
   return base64url(fill(new Uint8Array(16)));
 }
 
+/** 256 random bits, base64url: 43 characters. */
+export function randomSecret(): string {
+  return base64url(fill(new Uint8Array(32)));
+}
+
 /** A number in [0, 1) for jitter. */
 export function randomFraction(): number {
   return (fill(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
