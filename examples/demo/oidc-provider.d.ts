@@ -12,6 +12,7 @@ declare module 'oidc-provider' {
 
   interface GrantModel extends StoredModel {
     addOIDCScope(scope: string): void;
+    addOIDCClaims(claims: readonly string[]): void;
     addResourceScope(resource: string, scope: string): void;
     destroy(): Promise<void>;
   }

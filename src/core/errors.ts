@@ -9,7 +9,21 @@
 export type TokenErrorKind = 'transient' | 'interaction' | 'configuration' | 'terminal';
 
 /** Where a failure happened. */
-export type TokenErrorPhase = 'options' | 'discovery' | 'token' | 'device' | 'introspection' | 'revocation' | 'store' | 'lock' | 'wait' | 'http' | 'manager';
+export type TokenErrorPhase =
+  | 'options'
+  | 'discovery'
+  | 'authorization'
+  | 'token'
+  | 'id_token'
+  | 'user_info'
+  | 'device'
+  | 'introspection'
+  | 'revocation'
+  | 'store'
+  | 'lock'
+  | 'wait'
+  | 'http'
+  | 'manager';
 
 /** Why it failed: a closed list, documented one by one in `docs/errors.md`. */
 export type TokenErrorCode =
@@ -29,6 +43,8 @@ export type TokenErrorCode =
   | 'login_required'
   | 'interaction_required'
   | 'key_lost'
+  | 'callback_refused'
+  | 'code_lost'
   | 'invalid_option'
   | 'client_rejected'
   | 'request_rejected'
@@ -40,6 +56,7 @@ export type TokenErrorCode =
   | 'discovery_failed'
   | 'issuer_mismatch'
   | 'endpoint_refused'
+  | 'id_token_rejected'
   | 'url_refused'
   | 'disposed'
   | 'static_token_expired';
@@ -61,7 +78,7 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'grant_failed',
     ],
   ],
-  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required', 'key_lost']],
+  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required', 'key_lost', 'callback_refused', 'code_lost']],
   ['terminal', ['disposed', 'static_token_expired']],
 ];
 

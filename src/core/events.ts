@@ -11,6 +11,7 @@ export type WarningCode =
   | 'auth_method_not_listed'
   | 'stale_metadata'
   | 'record_unreadable'
+  | 'id_token_dropped'
   | 'listener_failed';
 
 /** What happens to a token between two uses. No event ever holds a secret. */

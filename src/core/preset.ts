@@ -32,6 +32,14 @@ export interface Preset {
   readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
   /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
   readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
+  /** `unsupported`: confidential clients leave PKCE out. @default 'required' */
+  readonly pkce?: 'required' | 'unsupported' | undefined;
+  /** Algorithms that ID tokens may be signed with: the registered `id_token_signed_response_alg`. @default ['RS256'] */
+  readonly idTokenAlgorithms?: readonly string[] | undefined;
+  /** `tls`: an ID token is trusted for the channel that it came through (OIDC Core §3.1.3.7 item 6). @default 'jwks' */
+  readonly idTokenSignature?: 'jwks' | 'tls' | undefined;
+  /** Where and how users sign out at the provider. @default 'oidc' (RP-Initiated Logout) */
+  readonly logout?: 'oidc' | 'none' | { readonly url: string; readonly clientIdParam: string; readonly redirectParam: string } | undefined;
   /** Provider error codes that mean something else here; they move an error between kinds, never hide one. */
   readonly codeMap?: Readonly<Record<string, 'grant_revoked' | 'interaction_required' | 'client_rejected' | 'request_rejected' | 'server_error'>> | undefined;
 }

@@ -10,6 +10,11 @@ export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
   return fill(new Uint8Array(length));
 }
 
+/** 256 random bits, base64url: 43 characters. */
+export function randomSecret(): string {
+  return base64url(fill(new Uint8Array(32)));
+}
+
 /** A number in [0, 1) for jitter. */
 export function randomFraction(): number {
   return (fill(new Uint32Array(1))[0] ?? 0) / 2 ** 32;

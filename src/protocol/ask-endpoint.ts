@@ -37,6 +37,7 @@ export async function askEndpoint(
   const { answer, sentAt, secrets } = form;
   const object = parseObject(answer.text);
   const members = object && pickMembers(object, errorMembers);
-  if (answer.status === 200 && object && typeof members?.['error'] !== 'string') return { object, sentAt };
+  const isSuccess = answer.status === 200 || answer.status === 201;
+  if (isSuccess && object && typeof members?.['error'] !== 'string') return { object, sentAt };
   throw toTokenError(answer, members, { preset: server.preset, secrets, clock: context.clock });
 }

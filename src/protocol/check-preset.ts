@@ -1,4 +1,4 @@
-import { checkCount, checkOptions, invalidOption } from '../core/check-option.js';
+import { checkCount, checkOptions, checkString, invalidOption, isUri } from '../core/check-option.js';
 import type { Preset } from '../core/preset.js';
 import { isOrigin } from '../core/secure-url.js';
 
@@ -20,6 +20,8 @@ const object =
   };
 
 const tokenType = word('Bearer', 'DPoP');
+const text: Check = (option, value) => void checkString(option, value);
+const logoutForm = object({ url: check('an https URL', (value) => isUri(value) && /^https:/i.test(value)), clientIdParam: text, redirectParam: text });
 const presetShape = object({
   discovery: word('oidc', 'oauth'),
   endpointOrigins: list('origins', isOrigin),
@@ -39,6 +41,10 @@ const presetShape = object({
   rawMembers: list('names', (entry) => typeof entry === 'string'),
   scopeOnRefresh: word('omit', 'required'),
   rotation: word('always', 'optional', 'none', 'unknown'),
+  pkce: word('required', 'unsupported'),
+  idTokenAlgorithms: list('asymmetric algorithms', (entry) => typeof entry === 'string' && /^([REP]S\d{3}|EdDSA|Ed25519)$/.test(entry)),
+  idTokenSignature: word('jwks', 'tls'),
+  logout: (option, value) => (Object(value) === value ? logoutForm : word('oidc', 'none'))(option, value),
   codeMap: object(undefined, word('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error')),
 });
 

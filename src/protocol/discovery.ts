@@ -17,6 +17,8 @@ const limitMs = 10_000;
 // With a stale document at hand nobody should wait long, and the attempt has to fit in its own limit.
 const staleLimitMs = 3000;
 
+const needed = /(^|\.)(token|revocation|introspection|device_authorization)_endpoint$/;
+
 interface Discovery extends EndpointTrust {
   readonly fetch: typeof fetch | undefined;
 }
@@ -81,9 +83,10 @@ function readDocument(answer: Answer, discovery: Discovery, clock: Clock): Serve
   const fail = (code: TokenErrorCode, what: string): TokenError => new TokenError(code, `the metadata of ${issuer} ${what}`, { phase: 'discovery' });
   if (pickMembers(document, ['issuer'])['issuer'] !== issuer) throw fail('issuer_mismatch', 'names another issuer, if only by one character');
   return readMetadata(document, issuer, (name, endpoint) => {
-    if (typeof endpoint !== 'string') throw fail('discovery_failed', `names no ${name}`);
-    const refusal = endpointRefusal(endpoint, discovery);
-    if (refusal !== undefined) throw fail('endpoint_refused', `names a ${name} that ${refusal}`);
-    return endpoint;
+    const refusal = typeof endpoint === 'string' ? endpointRefusal(endpoint, discovery) : undefined;
+    if (typeof endpoint === 'string' && refusal === undefined) return endpoint;
+    // What the flow at hand may never need must not fail it: it counts as missing.
+    if (!needed.test(name)) return undefined;
+    throw refusal === undefined ? fail('discovery_failed', `names no ${name}`) : fail('endpoint_refused', `names a ${name} that ${refusal}`);
   });
 }

@@ -5,7 +5,7 @@ const maxAnswerBytes = 256 * 1024;
 const maxDocumentBytes = 1024 * 1024;
 
 /** What a request is made for. It decides how large an answer may be. */
-export type ExchangePhase = 'discovery' | 'token' | 'device' | 'introspection' | 'revocation';
+export type ExchangePhase = 'discovery' | 'authorization' | 'token' | 'user_info' | 'device' | 'introspection' | 'revocation';
 
 /** An answer of the authorization server, read to its end. */
 export interface Answer {
@@ -17,13 +17,13 @@ export interface Answer {
   readonly text: string | undefined;
 }
 
-/** What a POST carries. */
+/** What a request carries. */
 export interface Post {
   readonly headers: Record<string, string>;
-  readonly body: URLSearchParams;
+  readonly body?: URLSearchParams;
 }
 
-/** Sends a POST, or without one a GET. */
+/** Sends a POST, or without a body a GET. */
 export type Send = (url: string, post?: Post) => Promise<Response>;
 
 /**
@@ -44,9 +44,9 @@ export async function exchange(
     origin = new URL(url).origin;
     const fetch = userFetch ?? globalThis.fetch;
     return fetch(url, {
-      method: post ? 'POST' : 'GET',
+      method: post?.body ? 'POST' : 'GET',
       headers: { ...post?.headers, accept: 'application/json' },
-      ...(post && { body: post.body.toString() }),
+      ...(post?.body && { body: post.body.toString() }),
       signal,
       redirect: 'manual',
       cache: 'no-store',
@@ -64,7 +64,13 @@ export async function exchange(
       response.body?.cancel().catch(() => undefined);
       throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, { phase, status });
     }
-    return { phase, origin, status, headers, text: await readText(response, phase === 'discovery' ? maxDocumentBytes : maxAnswerBytes, signal) };
+    return {
+      phase,
+      origin,
+      status,
+      headers,
+      text: await readText(response, phase === 'discovery' || phase === 'user_info' ? maxDocumentBytes : maxAnswerBytes, signal),
+    };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     // Without an origin nothing was sent: then it is no failure of the network.

@@ -5,8 +5,8 @@ import type { TokenTarget } from '../core/token-source.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { bindingOf } from './token-binding.js';
 import { revokeTokens } from './revocation.js';
-import { canonicalParameters, toSearchParams } from './token-parameters.js';
-import { tokenRequester } from './token-request.js';
+import { refresher } from './refresher.js';
+import { canonicalParameters } from './token-parameters.js';
 
 /** The server, the client, the refresh token to begin with, and what its tokens are for unless a target says otherwise. */
 export interface RefreshTokenOptions extends AuthorizationServerOptions, TokenTarget {
@@ -23,22 +23,13 @@ export function refreshToken(options: RefreshTokenOptions): Grant {
   const server = checkAuthorizationServer('refreshToken', options, ['refreshToken', 'scope', 'resource', 'audience', 'params']);
   const initial = checkString('refreshToken', options.refreshToken);
   const defaults = checkTokenParameters(options);
-  const send = tokenRequester(server);
+  const refresh = refresher(server, defaults);
   return {
     id: JSON.stringify(['refresh_token', server.issuer, server.clientId, canonicalParameters(defaults)]),
     renews: 'refreshToken',
     keepsRefreshToken: server.preset.rotation === 'none',
     ...bindingOf(server, initial),
-    request: async (current, context) => {
-      const { target } = context;
-      const parameters = checkTokenParameters(target, defaults);
-      const isScopeSent = target.scope !== undefined || server.preset.scopeOnRefresh === 'required';
-      const body = toSearchParams(parameters, isScopeSent ? parameters.scope : undefined);
-      const token = current?.refreshToken ?? initial;
-      body.set('refresh_token', token);
-      const requested = parameters.scope ?? current?.scope;
-      return send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [token] }, context);
-    },
+    request: (current, context) => refresh(current?.refreshToken ?? initial, current, context),
     // A server that does not rotate never gave another one.
     revoke: (tokens, context) => revokeTokens(server, { ...tokens, refreshToken: tokens.refreshToken ?? initial }, context),
   };

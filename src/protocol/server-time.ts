@@ -11,6 +11,12 @@ const largestOffsetMs = 24 * 3_600_000;
 export class ServerTime {
   #offsetMs = 0;
   #since: { readonly wall: number; readonly mono: number } | undefined;
+  #isTold = false;
+
+  /** Whether an answer has told its date. In browsers it rarely may: `Date` is hidden from other origins. */
+  get isTold(): boolean {
+    return this.#isTold;
+  }
 
   /** Epoch milliseconds as the server counts them, as far as that is known. */
   now(clock: Clock): number {
@@ -24,8 +30,14 @@ export class ServerTime {
   /** Learns from the `Date` of an answer (RFC 9110 §6.6.1). True when what was signed before must have looked wrong. */
   learn(headers: Headers, sentAt: number, clock: Clock): boolean {
     const date = Date.parse(headers.get('date') ?? '');
+    if (Number.isNaN(date) || Math.abs(clock.now() - sentAt) > longestRoundTripMs) return false;
+    this.#isTold = true;
+    return this.set(date, sentAt, clock);
+  }
+
+  /** Learns from an instant that the server named in its answer to a request. */
+  set(date: number, sentAt: number, clock: Clock): boolean {
     const wall = clock.now();
-    if (Number.isNaN(date) || Math.abs(wall - sentAt) > longestRoundTripMs) return false;
     const before = this.now(clock);
     const offsetMs = date - (sentAt + wall) / 2;
     this.#offsetMs = Math.abs(offsetMs) < smallestOffsetMs ? 0 : Math.max(-largestOffsetMs, Math.min(offsetMs, largestOffsetMs));

@@ -17,6 +17,8 @@ export interface TokenRequest extends Pick<FormPost, 'body' | 'sign' | 'secrets'
   /** The scope that the answer is measured against. */
   readonly requested: readonly string[] | undefined;
   readonly isRenewable: boolean;
+  /** The grant may be used once only, so that nothing but a missing nonce sends it again. (`standards.md` A11) */
+  readonly isSingleUse?: boolean;
 }
 
 /** Sends token requests to a server. The returned function is a grant's only way out. */
@@ -50,11 +52,11 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
       }
       nonce = answer.headers.get('dpop-nonce') ?? undefined;
       const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && nonce;
-      const cause = wantsNonce ? 'nonce' : misdated && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
+      const cause = wantsNonce ? 'nonce' : misdated && !request.isSingleUse && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
       if (cause === undefined || mended.has(cause)) {
         const error = toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });
         // Tokens that are bound to a key end with it (RFC 9449 §5).
-        const isKeyLost = error.code === 'grant_revoked' && !isKeyAccepted && (await dpop?.isNew());
+        const isKeyLost = error.code === 'grant_revoked' && !request.isSingleUse && !isKeyAccepted && (await dpop?.isNew());
         throw isKeyLost ? new TokenError('key_lost', 'the refresh token was refused with a DPoP key that is new', error) : error;
       }
       mended.add(cause);

@@ -5,7 +5,7 @@ import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
 import { readCertificate, thumbprintOf } from '../protocol/certificate.js';
 import { DeviceCodes } from './device-codes.js';
-import { discoveryEndpoint, mtlsAlias, mtlsAliases, serverPaths } from './discovery-endpoint.js';
+import { discoveryEndpoint, mtlsAlias, mtlsAliases, serverPaths, signInMetadata } from './discovery-endpoint.js';
 import { DpopNonces } from './dpop-nonces.js';
 import { registerClient } from './fake-client.js';
 import { standardGrants } from './fake-grant.js';
@@ -14,9 +14,10 @@ import { introspectionEndpoint } from './introspection-endpoint.js';
 import type { FakeAuthorizationServer, FakeAuthorizationServerOptions } from './fake-server-api.js';
 import { followRedirects } from './follow-redirects.js';
 import { protectedResource } from './protected-resource.js';
-import { type Endpoint, type RecordedRequest, recordRequest } from './recorded-request.js';
+import { type Endpoint, type RecordedRequest, recordRequest, signInEndpoints } from './recorded-request.js';
 import { type Exchange, respond, respondJson, type ServerContext } from './server-context.js';
 import { checkKnobs, defaultKnobs, type ServerKnobs } from './server-knobs.js';
+import { SignIns } from './sign-ins.js';
 import { issueAccessToken, revocationEndpoint, tokenEndpoint } from './token-endpoint.js';
 import { TokenRegistry } from './token-registry.js';
 import type { VirtualClock } from './virtual-clock.js';
@@ -49,6 +50,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
   const clients = options.clients && new Map(Object.entries(options.clients).map(([id, client]) => [id, registerClient(id, client)]));
   const requests: RecordedRequest[] = [];
   const devices = new DeviceCodes();
+  const signIns = new SignIns();
   const overrides: { left: number; readonly changes: Partial<ServerKnobs>; readonly endpoint: Endpoint }[] = [];
   const refreshing = new Map<string, number>();
   let parallelRefreshes = 0;
@@ -63,6 +65,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     clients,
     grants: {
       ...standardGrants,
+      authorization_code: signIns.grant,
       'urn:ietf:params:oauth:grant-type:device_code': devices.grant,
       'urn:ietf:params:oauth:grant-type:jwt-bearer': jwtBearerGrant(options.assertionIssuers),
       'urn:ietf:params:oauth:grant-type:token-exchange': tokenExchangeGrant,
@@ -89,6 +92,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
     if (url === paths.revocation) return 'revocation';
     if (url === paths.introspection) return 'introspection';
     if (url === paths.device) return 'device';
+    for (const name of signInEndpoints) if (url === paths[name]) return name;
     if (url === paths.oauthMetadata || url === paths.oidcMetadata) return 'discovery';
     if (apiOrigins.includes(origin)) return 'api';
     return origin === new URL(issuer).origin ? 'unknown' : 'trap';
@@ -120,7 +124,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
       case 'trap':
         return respondJson(exchange, 200, { trap: true });
       default:
-        return respondJson(exchange, 404, { error: 'not_found' });
+        return signIns.handle(request, exchange) ?? respondJson(exchange, 404, { error: 'not_found' });
     }
   };
 
@@ -177,6 +181,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
         device_authorization_endpoint: knobs.deviceAuthorization ? paths.device : undefined,
         token_endpoint_auth_methods_supported: knobs.authMethods,
         mtls_endpoint_aliases: mtlsAliases(issuer, knobs),
+        ...signInMetadata(issuer, knobs),
       };
     },
     fetch: (input, init) => carry(input, init),
@@ -184,6 +189,7 @@ export function fakeAuthorizationServer(options: FakeAuthorizationServerOptions 
       const thumbprint = thumbprintOf(readCertificate('certificate', certificate));
       return (input, init) => carry(input, init, thumbprint);
     },
+    visit: async (url) => (await carry(url, { redirect: 'manual' })).headers.get('location') ?? undefined,
     knobs,
     set(changes) {
       Object.assign(knobs, checkKnobs(changes));

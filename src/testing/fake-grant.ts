@@ -40,6 +40,10 @@ export interface FakeGrantRequest {
   readonly knobs: ServerKnobs;
   /** Epoch milliseconds as the server believes. */
   readonly now: number;
+  /** Epoch milliseconds, whatever the server believes: by this it counts its own lifetimes. */
+  readonly ownNow: number;
+  /** The key that the request proves to hold (RFC 9449). */
+  readonly jkt: string | undefined;
 }
 
 /** The grants of RFC 6749 that need no user. */

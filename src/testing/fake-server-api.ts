@@ -36,6 +36,11 @@ export interface FakeAuthorizationServer {
   readonly fetch: typeof fetch;
   /** A `fetch` whose connections present this certificate (PEM), to the server and to the API. */
   fetchWithCertificate(certificate: string): typeof fetch;
+  /**
+   * Sends a user to a URL of the server: whoever the knobs name signs in at once. Gives the URL that the browser is sent on to, the
+   * callback with its code; undefined where the server shows a page instead.
+   */
+  visit(url: string): Promise<string | undefined>;
   readonly knobs: ServerKnobs;
   /** Turns some knobs, for requests that begin from now on. */
   set(changes: Partial<ServerKnobs>): void;

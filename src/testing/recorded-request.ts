@@ -1,5 +1,10 @@
 /** Which part of the fake server a request reached. `trap`: a host that is none of its own. */
-export type Endpoint = 'discovery' | 'token' | 'revocation' | 'introspection' | 'device' | 'api' | 'trap' | 'unknown';
+export type Endpoint = 'discovery' | 'token' | 'revocation' | 'introspection' | 'device' | SignInEndpoint | 'api' | 'trap' | 'unknown';
+
+/** The parts that have to do with users. */
+export type SignInEndpoint = (typeof signInEndpoints)[number];
+
+export const signInEndpoints = ['authorization', 'pushedAuthorization', 'jwks', 'userInfo', 'endSession'] as const;
 
 /** A request as the fake server saw it, secrets included. */
 export interface RecordedRequest {

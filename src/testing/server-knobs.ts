@@ -2,6 +2,7 @@ import { checkOptions, invalidOption } from '../core/check-option.js';
 import type { ChallengeForm } from './challenge-forms.js';
 import { type ClientAuthKnobs, defaultClientAuthKnobs } from './client-auth-knobs.js';
 import { defaultGrantKnobs, type GrantKnobs } from './grant-knobs.js';
+import { defaultSignInKnobs, type SignInKnobs } from './sign-in-knobs.js';
 
 /** Milliseconds, or a range over which one request after another is spread evenly. */
 export type Latency = number | readonly [min: number, max: number];
@@ -15,7 +16,7 @@ export interface RawAnswer {
 }
 
 /** How the fake server behaves. Every knob can be turned at any time; what is in flight keeps the settings it began with. */
-export interface ServerKnobs extends GrantKnobs, ClientAuthKnobs {
+export interface ServerKnobs extends GrantKnobs, ClientAuthKnobs, SignInKnobs {
   // Time
   /** The server's clock runs ahead by this much: `Date` header and JWT times. */
   clockOffsetMs: number;
@@ -158,6 +159,7 @@ export function defaultKnobs(): ServerKnobs {
   return {
     ...defaultGrantKnobs(),
     ...defaultClientAuthKnobs(),
+    ...defaultSignInKnobs(),
     clockOffsetMs: 0,
     sendDate: true,
     latencyBeforeMs: 0,

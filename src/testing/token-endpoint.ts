@@ -4,6 +4,7 @@ import { authenticateClient } from './client-authentication.js';
 import { offerNonce, type ProvenKey, readProof } from './dpop-proof.js';
 import type { FakeGrantSuccess, OAuthFault } from './fake-grant.js';
 import { fakeJwt } from './fake-jwt.js';
+import { type FakeSignIn, issueIdToken } from './id-token-issuer.js';
 import type { RecordedRequest } from './recorded-request.js';
 import { connectionLost, type Exchange, respond, respondJson, respondRaw, retryAfterHeader, serverNow, wait } from './server-context.js';
 import type { ServerKnobs } from './server-knobs.js';
@@ -70,6 +71,8 @@ async function decide(request: RecordedRequest, exchange: Exchange, key: ProvenK
     issuer: context.issuer,
     knobs,
     now: serverNow(context, knobs),
+    ownNow: now,
+    jkt: key?.jkt,
   });
   const result = given instanceof Promise ? await given : given;
   return 'error' in result ? respondFault(exchange, result, request) : respondTokens(exchange, client.clientId, result, request, key);
@@ -82,30 +85,46 @@ function selfAssured({ params, headers }: RecordedRequest): { readonly clientId:
   return { clientId: readClaims(params.get('assertion') ?? '')?.iss ?? '' };
 }
 
-function respondTokens(exchange: Exchange, clientId: string, result: FakeGrantSuccess, request: RecordedRequest, key: ProvenKey | undefined): Response {
+async function respondTokens(
+  exchange: Exchange,
+  clientId: string,
+  result: FakeGrantSuccess,
+  request: RecordedRequest,
+  key: ProvenKey | undefined,
+): Promise<Response> {
   const { knobs, context } = exchange;
   const { params, certificateThumbprint } = request;
   const scope = knobs.grantedScope?.split(' ').filter(Boolean) ?? result.scope;
   const expiresIn = knobs.expiresInRange === undefined ? knobs.expiresIn : drawn(knobs.expiresInRange, context.random());
+  const accessToken = issueAccessToken(exchange, {
+    clientId,
+    scope,
+    family: result.family,
+    resource: params.getAll('resource'),
+    audience: params.get('audience') ?? undefined,
+    expiresIn,
+    jkt: key?.jkt,
+    certificateThumbprint: knobs.certificateBoundTokens ? certificateThumbprint : undefined,
+  });
+  const isSignIn = params.get('grant_type') === 'authorization_code';
+  const signIn = knobs.idToken === 'always' || (knobs.idToken === 'atSignIn' && isSignIn) ? result.family?.signIn : undefined;
   const members = {
-    access_token: issueAccessToken(exchange, {
-      clientId,
-      scope,
-      family: result.family,
-      resource: params.getAll('resource'),
-      audience: params.get('audience') ?? undefined,
-      expiresIn,
-      jkt: key?.jkt,
-      certificateThumbprint: knobs.certificateBoundTokens ? certificateThumbprint : undefined,
-    }),
+    access_token: accessToken,
     token_type: key ? 'DPoP' : knobs.tokenType,
     expires_in: expiresIn,
     refresh_token: result.refreshToken,
     scope: scopeMember(scope, knobs.scopeForm),
+    ...(signIn && scope.includes('openid') && { id_token: await idTokenFor(exchange, signIn, clientId, accessToken, isSignIn) }),
     ...result.members,
     ...knobs.members,
   };
   return respond(exchange, { status: knobs.successStatus, ...tokenResponse(members, knobs.shape) });
+}
+
+// A refresh need not repeat the nonce (OIDC Core §12.2).
+function idTokenFor({ knobs, context }: Exchange, signIn: FakeSignIn, clientId: string, accessToken: string, isSignIn: boolean): Promise<string> {
+  const { issuer } = context;
+  return issueIdToken({ ...signIn, nonce: isSignIn ? signIn.nonce : undefined, issuer, clientId, accessToken, now: serverNow(context, knobs) }, knobs);
 }
 
 /** What an access token is issued for. */

@@ -1,4 +1,5 @@
 import { randomId } from '../core/random.js';
+import type { FakeSignIn } from './id-token-issuer.js';
 import type { ServerKnobs } from './server-knobs.js';
 
 /** An access token that the fake server issued. */
@@ -23,6 +24,8 @@ export interface GrantFamily {
   readonly scope: readonly string[];
   /** Thumbprint of the DPoP key that its refresh tokens are bound to (RFC 9449 §5). */
   readonly jkt?: string | undefined;
+  /** Who signed in, where somebody did. */
+  signIn?: FakeSignIn | undefined;
   /** How many times the refresh token was replaced. */
   generation: number;
   revoked: boolean;

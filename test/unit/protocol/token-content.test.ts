@@ -35,9 +35,9 @@ it('asks only the configured issuer, whatever issuer a token, an answer or a cha
   expect(new Set(asked)).toEqual(new Set(['https://as.test']));
 });
 
-it('reads the claims of a token for display and for a lifetime that nobody names, and nowhere else [S15] [E12]', () => {
+it('reads the claims of a token for display for a lifetime that nobody names, and beside a verification, and nowhere else [S15] [E12] [E13] [A25]', () => {
   const readers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
     (path) => path.endsWith('.ts') && !path.startsWith('testing/') && /\b(?:readClaims|decodeJwt)\(/.test(readFileSync(`src/${path}`, 'utf8')),
   );
-  expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/to-token-set.ts']);
+  expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/id-token.ts', 'protocol/to-token-set.ts']);
 });

@@ -1,0 +1,105 @@
+import { createServer, type RequestListener } from 'node:http';
+import { startAuthorizationServer } from '../../../examples/demo/authorization-server.js';
+
+export const api = 'https://api.example';
+export const redirectUri = 'http://localhost:4711/cb';
+
+const scopes = 'api:read api:write';
+const base = {
+  redirect_uris: [redirectUri],
+  post_logout_redirect_uris: ['http://localhost:4711/bye'],
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+};
+
+/** oidc-provider with users: whoever comes is alice, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
+export async function startSignInServer() {
+  const log: string[] = [];
+  const refusals: string[] = [];
+  let interact: RequestListener = () => undefined;
+  const server = await startAuthorizationServer({
+    clients: [
+      { ...base, client_id: 'spa', token_endpoint_auth_method: 'none' },
+      { ...base, client_id: 'web', client_secret: 'secret-of-the-web-app', token_endpoint_auth_method: 'client_secret_basic' },
+      { ...base, client_id: 'pushing', token_endpoint_auth_method: 'none', require_pushed_authorization_requests: true },
+      { ...base, client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true },
+    ],
+    resources: { [api]: { scope: scopes } },
+    tokenLifetimeS: 60,
+    configuration: {
+      pkce: { required: () => true },
+      ttl: { AccessToken: 60, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600, RefreshToken: 3600, Session: 3600 },
+      scopes: ['openid', 'offline_access', 'email'],
+      claims: { openid: ['sub'], email: ['email'] },
+      conformIdTokenClaims: false,
+      rotateRefreshToken: () => true,
+      issueRefreshToken: async (_context: unknown, client: { grantTypeAllowed(type: string): boolean }) => client.grantTypeAllowed('refresh_token'),
+      findAccount: async (_context: unknown, accountId: string) => ({ accountId, claims: async () => ({ sub: accountId, email: `${accountId}@example.com` }) }),
+      async loadExistingGrant({ oidc }: { oidc: Interaction }) {
+        const { Grant } = server.provider;
+        const { client, session, params } = oidc;
+        const old = session.grantIdFor(client.clientId);
+        const grant = (old && (await Grant.find(old))) || new Grant({ clientId: client.clientId, accountId: session.accountId });
+        grant.addOIDCScope('openid offline_access email');
+        grant.addOIDCClaims(['sub', 'email']);
+        for (const resource of [params['resource']].flat()) if (typeof resource === 'string') grant.addResourceScope(resource, scopes);
+        await grant.save();
+        return grant;
+      },
+      interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
+      features: {
+        pushedAuthorizationRequests: { enabled: true },
+        dPoP: { enabled: true },
+        rpInitiatedLogout: { enabled: true, logoutSource },
+        revocation: { enabled: true, allowedPolicy: () => true },
+        userinfo: { enabled: true },
+      },
+    },
+    createServer: (listener) =>
+      createServer((request, response) => {
+        log.push(`${request.method} ${request.url?.split('?')[0]}`);
+        (request.url?.startsWith('/interaction/') ? interact : listener)(request, response);
+      }),
+  });
+  interact = async (request, response) => {
+    const { prompt } = await server.provider.interactionDetails(request, response);
+    const result = prompt.name === 'login' ? { login: { accountId: 'alice' } } : { consent: {} };
+    await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+  };
+  server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
+  return { ...server, log, refusals };
+}
+
+function logoutSource(context: { body: string }, form: string): void {
+  context.body = form;
+}
+
+interface Interaction {
+  readonly client: { readonly clientId: string };
+  readonly session: { readonly accountId: string; grantIdFor(clientId: string): string | undefined };
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A browser without a window: follows redirects with its cookies, up to the app's own address. */
+export function browser() {
+  const cookies = new Map<string, string>();
+  return {
+    async visit(start: string): Promise<string> {
+      let url = start;
+      for (let hop = 0; hop < 20; hop++) {
+        const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+        const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
+        for (const line of response.headers.getSetCookie()) {
+          const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+          if (value === '') cookies.delete(name);
+          else cookies.set(name, value);
+        }
+        const location = response.headers.get('location');
+        if (location === null) return `${response.status} ${await response.text()}`;
+        url = new URL(location, url).href;
+        if (url.startsWith('http://localhost:4711/')) return url;
+      }
+      throw new Error('too many redirects');
+    },
+  };
+}
