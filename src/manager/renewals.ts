@@ -79,7 +79,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     // Whoever holds the lock is renewing; look again soon.
     if (gaveWay) entry.cooldown = { ...failedAt, error, failures, blockedMs: 0, backgroundMs: busyMs };
     else {
-      const cooldown = coolDown(error, failures + 1, grant.renews, failedAt, tools.random());
+      const cooldown = coolDown(error, failures + 1, grant.renews, failedAt, tools.random(), background);
       entry.cooldown = cooldown;
       const pauseMs = background ? cooldown.backgroundMs : cooldown.blockedMs;
       const retryAt = pauseMs === Infinity ? undefined : failedAt.wall + pauseMs;

@@ -59,8 +59,11 @@ function floorMs(error: TokenError, random: number): number {
   return Math.max(askedMs, error.code === 'invalid_response' ? invalidResponseMs : 0);
 }
 
-/** What a failed flight forbids until when. (`standards.md` R21, R24) */
-export function coolDown(error: TokenError, failures: number, renews: Grant['renews'], now: Instant, random: number): Cooldown {
+/**
+ * What a failed flight forbids until when. Behind callers a wrong setting is tried again as soon as any other failure is: a secret that
+ * is being replaced is right again before the token has run out. (`standards.md` R21, R24)
+ */
+export function coolDown(error: TokenError, failures: number, renews: Grant['renews'], now: Instant, random: number, background = false): Cooldown {
   const cooldown = (blockedMs: number, backgroundMs: number): Cooldown => ({
     ...now,
     error: error.with({ fromCache: true }),
@@ -69,7 +72,7 @@ export function coolDown(error: TokenError, failures: number, renews: Grant['ren
     backgroundMs: backgroundMs,
   });
   if (error.kind === 'interaction' && renews === 'refreshToken') return cooldown(Infinity, Infinity);
-  if (error.kind !== 'transient') return cooldown(configurationMs, configurationMs);
+  if (error.kind !== 'transient' && !(background && error.kind === 'configuration')) return cooldown(configurationMs, configurationMs);
   const askedMs = floorMs(error, random);
   const backgroundMs = backgroundSteps[Math.min(failures, backgroundSteps.length) - 1] ?? 0;
   return cooldown(Math.max(Math.min(longestDelayMs, 1_000 * 2 ** (failures - 1)), askedMs), Math.max(backgroundMs, askedMs));

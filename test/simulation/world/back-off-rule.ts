@@ -74,7 +74,8 @@ export class BackOffRule {
     const counted = plan.clockJumps ? 1 : inARow;
     const transientMs = Math.max(Math.min(30_000, 1_000 * 2 ** (counted - 1)), event.error.code === 'invalid_response' ? 5_000 : 0);
     const { kind } = event.error;
-    const knownMs = kind === 'transient' ? transientMs : kind === 'configuration' ? 60_000 : 0;
+    const configurationMs = event.background ? transientMs : 60_000;
+    const knownMs = kind === 'transient' ? transientMs : kind === 'configuration' ? configurationMs : 0;
     const pauseMs = plan.store === 'hostile' ? 0 : knownMs;
     this.#failures.set(key, { ...momentOf(this.#world.clock), inARow, pauseMs });
     this.#attempts.delete(key);

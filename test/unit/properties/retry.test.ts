@@ -127,6 +127,11 @@ describe('the cool-down after a failed renewal, by table', () => {
   ])('after %s of a grant that renews by %s lasts %d ms [R24]', (code, by, ms) => {
     expect(coolDown(failure(code), 1, by, sent, 0.5)).toMatchObject({ blockedMs: ms, backgroundMs: ms });
   });
+
+  it('tries a wrong setting again behind callers like any other failure, so that a secret in replacement heals before the token ends [R21]', () => {
+    expect(coolDown(failure('client_rejected'), 1, 'regrant', sent, 0.5, true)).toMatchObject({ blockedMs: 1_000, backgroundMs: 5_000 });
+    expect(coolDown(failure('grant_revoked'), 1, 'refreshToken', sent, 0.5, true)).toMatchObject({ blockedMs: Infinity });
+  });
 });
 
 describe('the cool-down after a failed renewal, whatever failed', () => {

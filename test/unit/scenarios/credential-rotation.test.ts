@@ -135,4 +135,29 @@ describe.each<[string, () => Promise<Credential>]>([
     expect(answers.filter((status) => status !== 200)).toEqual([]);
     expect(server.tokenRequests).toBeGreaterThan(5);
   }, 30_000);
+
+  it('is replaced at a server that knows one at a time, a renewal behind the callers meets the gap, and no call fails [R21, complaint 3]', async () => {
+    const credential = await make();
+    const server: FakeAuthorizationServer = fakeAuthorizationServer({ clock, clients: { svc: credential.registered }, knobs: { expiresIn: 20 } });
+    await using client = createServiceClient({ issuer: server.issuer, clientId: 'svc', auth: credential.auth, fetch: server.fetch, clock });
+    const http = client.http({ baseUrl: 'https://api.test/', fetch: server.fetch, throwHttpErrors: false, retry: 0 });
+    const answers: number[] = [];
+    const call = async (): Promise<number> =>
+      http.get('a').then(
+        ({ status }) => status,
+        () => 0,
+      );
+    await load(8, call, answers);
+    const { use, after } = await credential.rotate();
+    server.setClient('svc', after);
+    // The renewal begins after 9 to 10 s.
+    await load(3, call, answers);
+    expect(client.tokens.snapshot()).toMatchObject({ status: 'ready', lastError: { code: 'client_rejected' } });
+    use();
+    await load(12, call, answers);
+    await clock.advance(0);
+    expect(answers.filter((status) => status !== 200)).toEqual([]);
+    expect(answers.length).toBe(2300);
+    expect(client.tokens.snapshot()).toMatchObject({ lastError: undefined });
+  }, 30_000);
 });
