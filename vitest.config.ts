@@ -10,7 +10,7 @@ process.env['TOKENKEEP_SEED'] = seed;
 // Tests import the package by its public names and get the sources.
 const alias = entries.map((entry) => ({ find: new RegExp(`^${entry.specifier}$`), replacement: fileURLToPath(new URL(entry.source, root)) }));
 
-const setupFiles = ['test/support/seed-fast-check.ts'];
+const setupFiles = ['test/support/seed-fast-check.ts', 'test/support/load-jose.ts'];
 
 export default defineConfig({
   resolve: { alias },

@@ -2,6 +2,7 @@ import type { JWK } from 'jose';
 import { checkPort, checkString, invalidOption } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import type { KeyStore } from '../core/key-store.js';
+import { loadJose } from './load-jose.js';
 
 /** How proofs are signed. */
 export type DpopAlgorithm = 'ES256' | 'PS256' | 'RS256' | 'EdDSA';
@@ -51,7 +52,7 @@ export function dpopKeyReader(options: DpopKeyOptions): () => Promise<DpopKey> {
 
 // Loaded when there is something to sign: who has a secret starts without it, which Node needs 40 ms less for.
 async function newPair(alg: DpopAlgorithm = 'ES256'): Promise<CryptoKeyPair> {
-  const { generateKeyPair } = await import('jose');
+  const { generateKeyPair } = await loadJose();
   return generateKeyPair(alg);
 }
 
@@ -92,7 +93,7 @@ function given(key: unknown, wanted: DpopAlgorithm | undefined): () => Promise<D
   checkAlgorithm(alg, wanted);
   return async () => {
     try {
-      const { importJWK } = await import('jose');
+      const { importJWK } = await loadJose();
       const [privateKey, publicKey] = await Promise.all([importJWK(jwk, alg), importJWK(publicPart(jwk), alg)]);
       if (!(privateKey instanceof Uint8Array) && !(publicKey instanceof Uint8Array)) return await ofPair({ privateKey, publicKey }, alg, false);
     } catch {
@@ -107,7 +108,7 @@ function checkAlgorithm(own: DpopAlgorithm, wanted: DpopAlgorithm | undefined): 
 }
 
 async function ofPair({ privateKey, publicKey }: CryptoKeyPair, alg: DpopAlgorithm, isNew: boolean): Promise<DpopKey> {
-  const { calculateJwkThumbprint, exportJWK } = await import('jose');
+  const { calculateJwkThumbprint, exportJWK } = await loadJose();
   const publicJwk = publicPart(await exportJWK(publicKey));
   return { alg, privateKey, publicJwk, thumbprint: await calculateJwkThumbprint(publicJwk), isNew };
 }

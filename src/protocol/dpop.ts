@@ -2,6 +2,7 @@ import { checkOptions, checkString, invalidOption } from '../core/check-option.j
 import { TokenError } from '../core/errors.js';
 import { digest, randomId } from '../core/random.js';
 import { type DpopKey, type DpopKeyOptions, dpopKeyReader } from './dpop-key.js';
+import { loadJose } from './load-jose.js';
 
 /** A client's key for sender-constrained tokens (RFC 9449): an opaque value, made by {@link dpop}. */
 export interface Dpop {
@@ -58,7 +59,7 @@ async function sign({ alg, privateKey, publicJwk }: DpopKey, { method, url, nonc
     ...(nonce !== undefined && { nonce }),
     ...(accessToken !== undefined && { ath: await digest(accessToken) }),
   };
-  const { SignJWT } = await import('jose');
+  const { SignJWT } = await loadJose();
   try {
     return await new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk }).sign(privateKey);
   } catch {

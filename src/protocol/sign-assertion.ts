@@ -1,6 +1,7 @@
 import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import { randomId } from '../core/random.js';
 import { type KeyHeader, keyReader, type PrivateKeyNames, type PrivateKeySource } from './key-reader.js';
+import { loadJose } from './load-jose.js';
 
 /** What one assertion says. Which claims there are is up to its user; the dates and the `jti` are made here. */
 export interface Assertion {
@@ -36,6 +37,6 @@ export function assertionSigner(option: string, source: PrivateKeySource, names:
 export async function signJwt(key: CryptoKey | Uint8Array, names: JWTHeaderParameters, { claims, header, now, lifetimeMs }: Assertion): Promise<string> {
   const iat = Math.floor(now / 1000);
   // Loaded when there is something to sign: who has a secret starts without it.
-  const { SignJWT } = await import('jose');
+  const { SignJWT } = await loadJose();
   return new SignJWT({ jti: randomId(), ...claims, iat, exp: iat + Math.floor(lifetimeMs / 1000) }).setProtectedHeader({ ...header, ...names }).sign(key);
 }

@@ -14,7 +14,7 @@ const http = "export * from './dist/http.js'";
  * down, towards `goal`; up only with a feature that docs/decisions/0011 records.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 18_550, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 18_700, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,
