@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import type { TokenEvent } from '../core/events.js';
 import type { Grant, GrantContext } from '../core/grant.js';
+import { ageMs } from '../core/instant.js';
 import { isolated } from '../core/isolated.js';
 import { randomId } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
@@ -13,6 +14,7 @@ import { withTimeLimit } from '../core/waiting.js';
 import { type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
 import { authorizeDevice, type DeviceAuthorization, type DevicePrompt } from './device-authorization.js';
 import { pollDevice } from './poll-device.js';
+import { refresher } from './refresher.js';
 import { revokeTokens } from './revocation.js';
 import { SharedWait } from './shared-wait.js';
 import { bindingOf } from './token-binding.js';
@@ -63,7 +65,7 @@ export function deviceCode(options: DeviceCodeOptions): DeviceGrant {
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
   const signInId = options.signInId === undefined ? randomId() : checkString('signInId', options.signInId);
   const defaults = checkTokenParameters(options);
-  const send = tokenRequester(server);
+  const refresh = refresher(server, defaults);
   const poll = tokenRequester(server);
   // What the sign-in gave and what is worth knowing of it, until a manager takes it.
   let fresh: FreshTokens | undefined;
@@ -107,12 +109,7 @@ export function deviceCode(options: DeviceCodeOptions): DeviceGrant {
       const token = signedIn?.tokens.refreshToken ?? current?.refreshToken;
       if (token === undefined)
         throw new TokenError('login_required', 'nobody has signed in on this device, or the server gave no refresh token', { phase: 'token' });
-      const parameters = checkTokenParameters(target, defaults);
-      const isScopeSent = target.scope !== undefined || server.preset.scopeOnRefresh === 'required';
-      const body = toSearchParams(parameters, isScopeSent ? parameters.scope : undefined);
-      body.set('refresh_token', token);
-      const requested = parameters.scope ?? current?.scope;
-      const tokens = await send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [token] }, context);
+      const tokens = await refresh(token, current, context);
       if (fresh === signedIn) fresh = undefined;
       return signedIn ? { refreshToken: token, ...tokens } : tokens;
     },
@@ -133,7 +130,7 @@ interface FreshTokens {
 // Else there is nothing to be gained by handing it out: its refresh token gets a better one.
 function isUnspent({ tokens, mono }: FreshTokens, clock: Clock): boolean {
   const { lifetimeMs = Infinity, sentAt } = tokens;
-  return Math.max(clock.now() - sentAt, clock.monotonicMs() - mono) < lifetimeMs / 2;
+  return ageMs({ wall: sentAt, mono }, clock) < lifetimeMs / 2;
 }
 
 function noAnswer(): TokenError {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { isTokenError, TokenError } from '../core/errors.js';
+import { ageMs } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { DeviceAuthorization } from './device-authorization.js';
@@ -20,8 +21,7 @@ export async function pollDevice(
   signal: AbortSignal,
 ): Promise<TokenSet> {
   const began = { wall: prompt.expiresAt - expiresInMs, mono: clock.monotonicMs() };
-  // Either clock may stand still or be set back.
-  const leftMs = (): number => expiresInMs - Math.max(clock.now() - began.wall, clock.monotonicMs() - began.mono);
+  const leftMs = (): number => expiresInMs - ageMs(began, clock);
   const timeout = (): TokenError => new TokenError('timeout', `no answer from the token endpoint within ${attemptMs} ms`, { phase: 'device' });
   let { intervalMs } = prompt;
   let waitMs = intervalMs;

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
+import { ageMs, instant } from '../core/instant.js';
 import { parseObject } from '../core/parse-object.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
 import type { Clock } from '../core/clock.js';
@@ -37,7 +38,7 @@ function keysOf(server: AuthorizationServer): SigningKeys {
     try {
       const timeout = () => new TokenError('timeout', `the keys of ${server.issuer} took longer than ${limitMs} ms`, { phase: 'id_token' });
       const keys = await withTimeLimit(clock, limitMs, (signal) => fetchKeys(server, url, clock, signal), timeout);
-      cached = { keys, wall: clock.now(), mono: clock.monotonicMs() };
+      cached = { keys, ...instant(clock) };
       return keys;
     } finally {
       flight = undefined;
@@ -47,8 +48,8 @@ function keysOf(server: AuthorizationServer): SigningKeys {
   return {
     async get(context, anew = false) {
       const { clock, signal } = context;
-      const ageMs = cached ? Math.max(clock.now() - cached.wall, clock.monotonicMs() - cached.mono) : Infinity;
-      if (cached && ageMs < (anew ? refetchMs : freshMs)) return cached.keys;
+      const age = cached ? ageMs(cached, clock) : Infinity;
+      if (cached && age < (anew ? refetchMs : freshMs)) return cached.keys;
       const url = requireEndpoint(await server.metadata(context), 'jwks_uri', 'id_token');
       flight ??= fly(url, clock);
       return abortable(flight, signal);
