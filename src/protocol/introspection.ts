@@ -5,9 +5,9 @@ import { TokenError } from '../core/errors.js';
 import { digest } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
-import { askEndpoint } from './ask-endpoint.js';
-import { type AuthorizationServer, type AuthorizationServerOptions, checkAuthorizationServer } from './authorization-server.js';
-import { pickMembers } from './response-members.js';
+import { askEndpoint } from './wire/ask-endpoint.js';
+import { type AuthorizationServer, type AuthorizationServerOptions, checkAuthorizationServer } from './issuer/authorization-server.js';
+import { pickMembers } from './wire/response-members.js';
 
 export interface IntrospectorOptions extends AuthorizationServerOptions {
   /**

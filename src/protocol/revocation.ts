@@ -3,10 +3,10 @@ import type { GrantContext } from '../core/grant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { TokenSet } from '../core/token-set.js';
 import { withTimeLimit } from '../core/waiting.js';
-import { type AuthorizationServer, endpointFor } from './authorization-server.js';
-import { type FormPost, postForm } from './post-form.js';
-import { pickMembers } from './response-members.js';
-import { errorMembers, toTokenError } from './to-token-error.js';
+import { type AuthorizationServer, endpointFor } from './issuer/authorization-server.js';
+import { type FormPost, postForm } from './wire/post-form.js';
+import { pickMembers } from './wire/response-members.js';
+import { errorMembers, toTokenError } from './wire/to-token-error.js';
 
 const longestWaitMs = 5000;
 

@@ -1,7 +1,7 @@
 import { checkOptions, invalidOption } from '../core/check-option.js';
-import { askFor } from '../protocol/ask-for.js';
-import { readCertificate, thumbprintOf } from '../protocol/certificate.js';
-import type { ClientAuth, ClientAuthRequest } from '../protocol/client-auth.js';
+import { askFor } from '../protocol/wire/ask-for.js';
+import { readCertificate, thumbprintOf } from '../protocol/client-auth/certificate.js';
+import type { ClientAuth, ClientAuthRequest } from '../protocol/client-auth/client-auth.js';
 
 export interface MutualTlsOptions {
   /** Presents the client's certificate. Carries every request to the authorization server, and should carry the calls to the API. */

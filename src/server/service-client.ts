@@ -3,7 +3,7 @@ import { checkOptions } from '../core/check-option.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
 import { createManager, managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
 import type { TokenManager } from '../manager/token-manager.js';
-import { type ClientCredentialsOptions, clientCredentials } from '../protocol/client-credentials.js';
+import { type ClientCredentialsOptions, clientCredentials } from '../protocol/grants/client-credentials.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
 
 /** The server, the client and its API, and how tokens are kept. */

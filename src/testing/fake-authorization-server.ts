@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { randomFraction } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import { abortable } from '../core/waiting.js';
-import { readCertificate, thumbprintOf } from '../protocol/certificate.js';
+import { readCertificate, thumbprintOf } from '../protocol/client-auth/certificate.js';
 import { DeviceCodes } from './device-codes.js';
 import { discoveryEndpoint, mtlsAlias, mtlsAliases, serverPaths, signInMetadata } from './discovery-endpoint.js';
 import { DpopNonces } from './dpop-nonces.js';

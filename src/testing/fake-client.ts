@@ -1,6 +1,6 @@
 import type { JWK } from 'jose';
 import { checkOptions, checkString, invalidOption } from '../core/check-option.js';
-import { readCertificate, thumbprintOf } from '../protocol/certificate.js';
+import { readCertificate, thumbprintOf } from '../protocol/client-auth/certificate.js';
 
 /** How a client is registered. It may use any of the ways that it is registered for. */
 export interface FakeClient {

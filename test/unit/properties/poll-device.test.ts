@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTokenError, TokenError, type TokenSet } from '../../../src/index.js';
-import { pollDevice } from '../../../src/protocol/poll-device.js';
+import { pollDevice } from '../../../src/protocol/grants/poll-device.js';
 import { virtualClock } from '../../../src/testing/virtual-clock.js';
 
 type Reply = { readonly say: 'pending' | 'unreachable' | 'tokens' | 'denied' } | { readonly say: 'slow_down'; readonly intervalMs: number };

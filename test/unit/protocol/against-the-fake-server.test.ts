@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
+import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { fakeAuthorizationServer } from '../../../src/testing/fake-authorization-server.js';
 import { context, failure } from './wire.js';
 

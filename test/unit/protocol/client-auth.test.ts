@@ -2,9 +2,9 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TokenError } from '../../../src/core/errors.js';
-import { type ClientAuth, clientSecretBasic, clientSecretPost, none } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
+import { type ClientAuth, clientSecretBasic, clientSecretPost, none } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { context, failure, fakeServer, good, json, type Recorded, server, thrown } from './wire.js';
 
 async function sent(auth: ClientAuth, clientId = 'svc'): Promise<Recorded> {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Grant } from '../../../src/core/grant.js';
 import type { Preset } from '../../../src/core/preset.js';
-import { clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
+import { clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
 import { context, failure, fakeServer, type FakeServer, good, json, type Recorded, standingClock, text } from './wire.js';
 
 const hour = 3_600_000;

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
+import { clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { context, failure, fakeServer, good, json, server } from './wire.js';
 
 const open: Server[] = [];

@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TokenError } from '../../../src/core/errors.js';
 import type { TokenSet } from '../../../src/core/token-set.js';
-import { type CustomTokens, customGrant } from '../../../src/protocol/custom-grant.js';
-import { type StaticTokenOptions, staticToken } from '../../../src/protocol/static-token.js';
+import { type CustomTokens, customGrant } from '../../../src/protocol/grants/custom-grant.js';
+import { type StaticTokenOptions, staticToken } from '../../../src/protocol/grants/static-token.js';
 import { context, failure, standingClock, thrown } from './wire.js';
 
 function jwt(exp: number): string {

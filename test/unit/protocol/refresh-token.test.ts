@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/core/token-set.js';
-import { clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { type RefreshTokenOptions, refreshToken } from '../../../src/protocol/refresh-token.js';
+import { clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { type RefreshTokenOptions, refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { type Answer, context, failure, fakeServer, good, json, server, thrown } from './wire.js';
 
 function grantOf(options: Partial<RefreshTokenOptions> = {}, ...answers: Answer[]) {

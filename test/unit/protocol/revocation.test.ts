@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/core/token-set.js';
-import { clientSecretBasic } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
+import { clientSecretBasic } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { type Answer, context, failure, fakeServer, issuer, json, server, standingClock, text } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');

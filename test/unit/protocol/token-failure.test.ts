@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TokenError } from '../../../src/core/errors.js';
 import type { Preset } from '../../../src/core/preset.js';
-import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { excerpt } from '../../../src/protocol/excerpt.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
-import { parseRetryAfter } from '../../../src/protocol/retry-after.js';
+import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { excerpt } from '../../../src/protocol/wire/excerpt.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
+import { parseRetryAfter } from '../../../src/protocol/wire/retry-after.js';
 import { context, failure, fakeServer, good, json, server, standingClock, text } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');

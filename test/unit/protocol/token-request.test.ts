@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth.js';
-import { type ClientCredentialsOptions, clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { refreshToken } from '../../../src/protocol/refresh-token.js';
+import { clientSecretBasic, clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
+import { type ClientCredentialsOptions, clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { type Answer, context, failure, fakeServer, good, issuer, json, server, thrown } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Preset } from '../../../src/core/preset.js';
 import type { TokenSet } from '../../../src/core/token-set.js';
 import type { TokenTarget } from '../../../src/core/token-source.js';
-import { clientSecretBasic } from '../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../src/protocol/client-credentials.js';
-import { parseExpiresIn } from '../../../src/protocol/to-token-set.js';
+import { clientSecretBasic } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
+import { parseExpiresIn } from '../../../src/protocol/wire/to-token-set.js';
 import { context, failure, fakeServer, good, json, server, standingClock, type TestContext, text } from './wire.js';
 
 const auth = clientSecretBasic('s3cret');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endSessionUrl } from '../../../../src/protocol/end-session.js';
+import { endSessionUrl } from '../../../../src/protocol/authorization/end-session.js';
 import { signIn, world } from './support.js';
 
 const everything = { idTokenHint: 'a.b.c', postLogoutRedirectUri: 'https://app.example/bye', state: 's' };

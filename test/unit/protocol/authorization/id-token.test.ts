@@ -1,8 +1,8 @@
 import { base64url, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../../src/core/token-set.js';
-import { clientSecretBasic } from '../../../../src/protocol/client-auth.js';
-import { validateIdToken } from '../../../../src/protocol/id-token.js';
+import { clientSecretBasic } from '../../../../src/protocol/client-auth/client-auth.js';
+import { validateIdToken } from '../../../../src/protocol/authorization/id-token.js';
 import { issueIdToken } from '../../../../src/testing/id-token-issuer.js';
 import type { ServerKnobs } from '../../../../src/testing/index.js';
 import { failure, standingClock } from '../wire.js';

@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 import { generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { readAuthorizationResponse } from '../../../../src/protocol/authorization-response.js';
-import { redeemCode } from '../../../../src/protocol/redeem-code.js';
-import { clientSecretBasic } from '../../../../src/protocol/client-auth.js';
-import { clientCredentials } from '../../../../src/protocol/client-credentials.js';
-import { dpop } from '../../../../src/protocol/dpop.js';
-import { privateKeyJwt } from '../../../../src/protocol/private-key-jwt.js';
-import type { SignInOptions } from '../../../../src/protocol/sign-in-options.js';
+import { readAuthorizationResponse } from '../../../../src/protocol/authorization/authorization-response.js';
+import { redeemCode } from '../../../../src/protocol/authorization/redeem-code.js';
+import { clientSecretBasic } from '../../../../src/protocol/client-auth/client-auth.js';
+import { clientCredentials } from '../../../../src/protocol/grants/client-credentials.js';
+import { dpop } from '../../../../src/protocol/dpop/dpop.js';
+import { privateKeyJwt } from '../../../../src/protocol/client-auth/private-key-jwt.js';
+import type { SignInOptions } from '../../../../src/protocol/authorization/sign-in-options.js';
 import { context, failure, standingClock } from '../wire.js';
 import { begin, redirectUri, signIn, visit, type World, world } from './support.js';
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { checkRedirectUri } from '../../../../src/protocol/redirect-uri.js';
-import { checkSignIn, type SignInOptions } from '../../../../src/protocol/sign-in-options.js';
-import { authorizationRequest } from '../../../../src/protocol/authorization-request.js';
-import { redeemCode } from '../../../../src/protocol/redeem-code.js';
-import { clientSecretBasic, clientSecretPost } from '../../../../src/protocol/client-auth.js';
-import { dpop } from '../../../../src/protocol/dpop.js';
+import { checkRedirectUri } from '../../../../src/protocol/authorization/redirect-uri.js';
+import { checkSignIn, type SignInOptions } from '../../../../src/protocol/authorization/sign-in-options.js';
+import { authorizationRequest } from '../../../../src/protocol/authorization/authorization-request.js';
+import { redeemCode } from '../../../../src/protocol/authorization/redeem-code.js';
+import { clientSecretBasic, clientSecretPost } from '../../../../src/protocol/client-auth/client-auth.js';
+import { dpop } from '../../../../src/protocol/dpop/dpop.js';
 import { failure, standingClock, thrown } from '../wire.js';
 import { begin, redirectUri, signIn, visit, world } from './support.js';
 

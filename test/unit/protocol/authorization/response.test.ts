@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readAuthorizationResponse, stateOf, withoutResponse } from '../../../../src/protocol/authorization-response.js';
-import type { AuthorizationTransaction } from '../../../../src/protocol/authorization-transaction.js';
-import { redeemCode } from '../../../../src/protocol/redeem-code.js';
+import { readAuthorizationResponse, stateOf, withoutResponse } from '../../../../src/protocol/authorization/authorization-response.js';
+import type { AuthorizationTransaction } from '../../../../src/protocol/authorization/authorization-transaction.js';
+import { redeemCode } from '../../../../src/protocol/authorization/redeem-code.js';
 import { context, failure, standingClock, thrown } from '../wire.js';
 import { begin, redirectUri, visit, world } from './support.js';
 

@@ -1,9 +1,9 @@
-import type { SignInOptions } from '../../../../src/protocol/sign-in-options.js';
-import { authorizationRequest } from '../../../../src/protocol/authorization-request.js';
-import { readAuthorizationResponse } from '../../../../src/protocol/authorization-response.js';
-import { type AuthorizationServer, type AuthorizationServerOptions, checkAuthorizationServer } from '../../../../src/protocol/authorization-server.js';
-import type { AuthorizationTransaction } from '../../../../src/protocol/authorization-transaction.js';
-import { redeemCode, type SignedIn } from '../../../../src/protocol/redeem-code.js';
+import type { SignInOptions } from '../../../../src/protocol/authorization/sign-in-options.js';
+import { authorizationRequest } from '../../../../src/protocol/authorization/authorization-request.js';
+import { readAuthorizationResponse } from '../../../../src/protocol/authorization/authorization-response.js';
+import { type AuthorizationServer, type AuthorizationServerOptions, checkAuthorizationServer } from '../../../../src/protocol/issuer/authorization-server.js';
+import type { AuthorizationTransaction } from '../../../../src/protocol/authorization/authorization-transaction.js';
+import { redeemCode, type SignedIn } from '../../../../src/protocol/authorization/redeem-code.js';
 import { fakeAuthorizationServer, type FakeAuthorizationServer, type ServerKnobs } from '../../../../src/testing/index.js';
 import { context, standingClock, type TestClock, type TestContext } from '../wire.js';
 

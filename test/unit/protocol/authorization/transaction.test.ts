@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxTransactions, parseTransaction, transactionTtlMs } from '../../../../src/protocol/authorization-transaction.js';
+import { maxTransactions, parseTransaction, transactionTtlMs } from '../../../../src/protocol/authorization/authorization-transaction.js';
 import { begin, world } from './support.js';
 
 describe('a transaction', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createAccessToken } from '../../../../src/core/access-token.js';
-import { dpop } from '../../../../src/protocol/dpop.js';
-import { bindingOf } from '../../../../src/protocol/token-binding.js';
-import { requestUserInfo } from '../../../../src/protocol/user-info.js';
+import { dpop } from '../../../../src/protocol/dpop/dpop.js';
+import { bindingOf } from '../../../../src/protocol/dpop/token-binding.js';
+import { requestUserInfo } from '../../../../src/protocol/authorization/user-info.js';
 import type { ServerKnobs } from '../../../../src/testing/index.js';
 import { failure } from '../wire.js';
 import { signIn, type World, world } from './support.js';

@@ -1,0 +1,83 @@
+import { validateAuthResponse } from 'oauth4webapi';
+import type { Clock } from '../../core/clock.js';
+import { TokenError } from '../../core/errors.js';
+import { type AuthorizationTransaction, transactionTtlMs } from './authorization-transaction.js';
+import { authorizationError } from './authorization-error.js';
+
+/** What a good callback brings. */
+export interface AuthorizationResponse {
+  readonly code: string;
+}
+
+// The parameters of a response, of one that should not be, and what servers add to either.
+const responseNames = [
+  ...['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'session_state', 'scope', 'response'],
+  ...['access_token', 'id_token', 'token_type', 'expires_in', 'refresh_token', 'token'],
+];
+const tokenNames = ['access_token', 'id_token', 'refresh_token', 'token', 'response'];
+
+/**
+ * The `state` of a callback, by which its transaction is found; undefined for a URL that carries no response. Query or
+ * fragment.
+ */
+export function stateOf(callback: string | URL): string | undefined {
+  const url = parse(callback);
+  const found = [url?.searchParams, url && fragmentOf(url)].find(
+    (part) => part?.has('state') && responseNames.some((name) => name !== 'state' && part.has(name)),
+  );
+  return found?.get('state') || undefined;
+}
+
+/** The URL without the response that it carries: what may stay in the address bar. (`standards.md` A9) */
+export function withoutResponse(callback: URL): string {
+  const url = new URL(callback);
+  const fragment = fragmentOf(url);
+  for (const name of responseNames) url.searchParams.delete(name);
+  if (fragment.has('state')) url.hash = '';
+  return url.href;
+}
+
+/**
+ * Reads a callback URL against the transaction that it claims to answer; a path alone is taken as one of the redirect
+ * URI's own host. Sends nothing, and what does not belong together is refused before anything could be sent (RFC 6749
+ * §10.12, RFC 9207 §2.4, RFC 9700 §2.1).
+ * @throws {TokenError} `callback_refused`; what the server's own error means: `login_required` (the user declined), `interaction_required`, …
+ */
+export function readAuthorizationResponse(callback: string | URL, transaction: AuthorizationTransaction, clock: Clock): AuthorizationResponse {
+  const { issuer, clientId, state, isIssuerNamed, responseMode, redirectUri, createdAt } = transaction;
+  const url = parse(callback, redirectUri);
+  if (url === undefined) throw refused('it is no URL');
+  const expected = new URL(redirectUri);
+  if (url.protocol !== expected.protocol || url.host !== expected.host || url.pathname !== expected.pathname)
+    throw refused('it is not at the redirect URI: scheme, host, port and path have to be equal');
+  const parameters = responseMode === 'query' ? url.searchParams : fragmentOf(url);
+  for (const part of [url.searchParams, fragmentOf(url)])
+    if (tokenNames.some((name) => part.has(name))) throw refused('it carries a token, which was not asked for');
+  if (clock.now() - createdAt > transactionTtlMs) throw refused('the sign-in took longer than ten minutes');
+  const server = { issuer, authorization_response_iss_parameter_supported: isIssuerNamed };
+  try {
+    validateAuthResponse(server, { client_id: clientId }, parameters, state);
+  } catch {
+    // An error response is one that passed the other checks.
+    if (parameters.getAll('state').join() !== state) throw refused('its state is missing or not the one that was sent');
+    const named = parameters.getAll('iss');
+    if (named.length > 1 || (isIssuerNamed && !named[0]) || (named[0] && named[0] !== issuer)) throw refused('it does not come from the server that was asked');
+    if (parameters.getAll('error').length !== 1) throw refused('a parameter stands in it twice');
+    throw authorizationError(parameters, issuer);
+  }
+  const [code, ...others] = parameters.getAll('code');
+  if (!code || others.length > 0) throw refused('it carries no code, or several');
+  return { code };
+}
+
+function parse(callback: string | URL, base?: string): URL | undefined {
+  return URL.canParse(String(callback), base) ? new URL(String(callback), base) : undefined;
+}
+
+function fragmentOf(url: URL): URLSearchParams {
+  return new URLSearchParams(url.hash.slice(1));
+}
+
+function refused(why: string): TokenError {
+  return new TokenError('callback_refused', `the callback does not belong to this sign-in: ${why}`, { phase: 'authorization' });
+}

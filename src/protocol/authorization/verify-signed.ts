@@ -1,0 +1,97 @@
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify, UnsecuredJWT } from 'jose';
+import type { GrantContext } from '../../core/grant.js';
+import type { AuthorizationServer } from '../issuer/authorization-server.js';
+import { signingKeys } from './signing-keys.js';
+
+/** What a JWT of the server has to fit beside its signature. */
+export interface SignedExpectation {
+  /** Epoch milliseconds by the server's clock. */
+  readonly nowMs: number;
+  readonly audience?: string;
+  readonly required?: string[];
+  /** How long ago it may have been made, in seconds. */
+  readonly maxAgeS?: number;
+}
+
+/** What a JWT says, verified, and how it was signed. */
+export interface SignedClaims {
+  readonly claims: JWTPayload;
+  readonly alg: string;
+}
+
+// `standards.md` A22.
+const toleranceS = 30;
+
+/**
+ * Verifies a JWT that the server signed: an allowed algorithm, a key of its metadata, issuer and dates. `jku`, `x5u` and
+ * `jwk` headers choose nothing. With `idTokenSignature: 'tls'` the channel that it came through vouches for it instead.
+ * (RFC 8725 §3; `standards.md` A22 to A24)
+ * @throws what jose throws for a JWT that does not fit; {TokenError} where the keys cannot be had.
+ */
+export async function verifySigned(server: AuthorizationServer, jwt: string, expected: SignedExpectation, context: GrantContext): Promise<SignedClaims> {
+  const { preset, auth, issuer } = server;
+  const algorithms = [...(preset.idTokenAlgorithms ?? ['RS256'])];
+  const { nowMs, audience, required, maxAgeS } = expected;
+  const options: JWTVerifyOptions = {
+    algorithms,
+    issuer,
+    currentDate: new Date(nowMs),
+    clockTolerance: toleranceS,
+    ...(audience !== undefined && { audience }),
+    ...(required && { requiredClaims: required }),
+    ...(maxAgeS !== undefined && { maxTokenAge: maxAgeS }),
+  };
+  if (preset.idTokenSignature === 'tls') {
+    const { alg = '' } = decodeProtectedHeader(jwt);
+    // Made with the client's own secret, which a public client has not.
+    if (!algorithms.includes(alg) && !(auth.method !== 'none' && /^HS(256|384|512)$/.test(alg))) throw new errors.JOSEAlgNotAllowed();
+    const { payload } = UnsecuredJWT.decode(`${noSignature}.${jwt.split('.')[1]}.`, options);
+    return { claims: payload, alg };
+  }
+  const keys = signingKeys(server);
+  const verify = async (getKey: JWTVerifyGetKey): Promise<SignedClaims> => {
+    const { payload, protectedHeader } = await verifyWithAny(jwt, getKey, options);
+    return { claims: payload, alg: protectedHeader.alg };
+  };
+  const first = await keys.get(context);
+  try {
+    return await verify(first);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    // The server may have a new key. One fetch for that, however many unknown ones are named.
+    return verify(await keys.get(context, true));
+  }
+}
+
+// {"alg":"none"}: lets jose look at claims alone.
+const noSignature = 'eyJhbGciOiJub25lIn0';
+
+// Without a `kid` any key of the right kind may be meant.
+async function verifyWithAny(jwt: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions): ReturnType<typeof jwtVerify<CryptoKey>> {
+  try {
+    return await jwtVerify(jwt, getKey, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return await jwtVerify(jwt, key, options);
+      } catch (failed) {
+        if (!(failed instanceof errors.JWSSignatureVerificationFailed)) throw failed;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+const claimNames = /^(iss|sub|aud|exp|iat|nbf)$/;
+
+/** What is wrong with a JWT, in words that hold nothing of it; undefined for an error that is not jose's. */
+export function describeRefusal(error: unknown): string | undefined {
+  if (!(error instanceof errors.JOSEError)) return error instanceof TypeError ? 'it cannot be read' : undefined;
+  const claim: unknown = Reflect.get(error, 'claim');
+  if (typeof claim === 'string' && claimNames.test(claim)) return `its "${claim}" is missing or not as it has to be`;
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not an allowed one; preset.idTokenAlgorithms names them';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'the server publishes no key that fits it';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong';
+  return 'it cannot be read';
+}
