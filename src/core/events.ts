@@ -35,8 +35,14 @@ export type TokenEvent =
   | { readonly type: 'renewal_failed'; readonly error: TokenError; readonly background: boolean; readonly retryAt: number | undefined; readonly target: string }
   /** One request of a renewal failed and is repeated. */
   | { readonly type: 'attempt_failed'; readonly error: TokenError; readonly attempt: number; readonly retryInMs: number; readonly target: string }
-  /** The grant is dead; only a new sign-in or reconnect helps. */
-  | { readonly type: 'session_ended'; readonly reason: 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' }
+  /** The grant is dead; only a new sign-in or reconnect helps. With `elsewhere`, another tab or process ended it, and the store told. */
+  | {
+      readonly type: 'session_ended';
+      readonly reason: 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared';
+      readonly elsewhere: boolean;
+    }
+  /** Somebody signed in here; whatever was kept before is gone. */
+  | { readonly type: 'signed_in' }
   /** The server granted less than was asked for. */
   | { readonly type: 'scope_narrowed'; readonly requested: readonly string[]; readonly granted: readonly string[] }
   /** The store failed; tokens are served from memory meanwhile. */

@@ -18,6 +18,14 @@ export type Outcome =
     }
   /** The server refused the refresh token for good. `refused`: an access token that a resource server refused too. */
   | { readonly type: 'ended'; readonly epoch: number; readonly sent: string | undefined; readonly reason: EndReason; readonly refused: string | undefined }
+  /** Somebody signed in: nothing of the grant before stays. */
+  | {
+      readonly type: 'signedIn';
+      readonly held: HeldToken;
+      readonly refreshToken: string | undefined;
+      readonly idToken: string | undefined;
+      readonly raw: Readonly<Record<string, unknown>> | undefined;
+    }
   /** The user signed out, or the application forgot the grant. */
   | { readonly type: 'cleared'; readonly reason: EndReason | undefined };
 
@@ -33,6 +41,10 @@ const tokensPerRecord = 20;
 export function commit(record: GrantRecord, outcome: Outcome): Commit {
   const { epoch, refreshToken, idToken, raw, tokens } = record;
   if (outcome.type === 'cleared') return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, ended: outcome.reason } };
+  if (outcome.type === 'signedIn') {
+    const { held, refreshToken, idToken, raw } = outcome;
+    return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, refreshToken, idToken, raw, tokens: [held] } };
+  }
   if (epoch !== outcome.epoch) return { do: 'drop' };
   if (refreshToken !== outcome.sent) return { do: 'adopt' };
   const write = (changes: Partial<GrantRecord>): Commit => ({ do: 'write', record: { ...record, pending: undefined, ...changes } });

@@ -5,7 +5,7 @@ import type { Cooldown, HeldToken } from './state.js';
 
 /** What is known about one target when somebody asks for a token. */
 export interface TargetState {
-  /** The store has been read. */
+  /** The store has been read, and nothing since says that it must be read again. */
   readonly loaded: boolean;
   /** The grant gives no tokens any more. */
   readonly ended: TokenError | undefined;
@@ -46,7 +46,8 @@ export function decide(state: TargetState, request: TokenRequest | undefined, wa
   const { loaded, ended, held, flight, cooldown } = state;
   const age = !held ? Infinity : elapsedMs(held, wall, mono);
   // What nearly every call comes to.
-  if (held && !request && age < held.renewAgeMs) return use;
+  if (held && loaded && !request && age < held.renewAgeMs) return use;
+  if (!loaded) return load;
   const restedMs = !cooldown ? Infinity : elapsedMs(cooldown, wall, mono);
   let reason: RenewalReason = 'missing';
   if (held) {
@@ -57,11 +58,10 @@ export function decide(state: TargetState, request: TokenRequest | undefined, wa
       const mayRenew = !ended && restedMs >= (cooldown?.backgroundMs ?? 0);
       const short = isShort(held, request?.minValidMs, age);
       if (!short) return age < held.renewAgeMs || flight || !mayRenew ? use : useAndRenew;
-      if (loaded && !flight && !mayRenew) return use;
+      if (!flight && !mayRenew) return use;
       reason = 'short';
     }
   }
-  if (!loaded) return load;
   if (flight) return { do: 'join', reason };
   if (reason !== 'short') {
     if (ended) return { do: 'fail', error: ended };

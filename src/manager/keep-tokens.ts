@@ -1,19 +1,20 @@
-import type { AccessToken } from '../core/access-token.js';
+import { type AccessToken, createAccessToken } from '../core/access-token.js';
 import { isolated } from '../core/isolated.js';
-import { ageMs } from '../core/instant.js';
+import { ageMs, instant } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
+import type { TokenSet } from '../core/token-set.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
-import { disposedError, firstFailure, sessionChanged } from './failures.js';
+import { asTokenError, disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import type { HeldToken } from './state.js';
+import { type GrantRecord, type HeldToken, holdToken } from './state.js';
 import { targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
@@ -23,8 +24,22 @@ import type { TokenManager, TokenSnapshot } from './token-manager.js';
 const noWish: GetTokenOptions = {};
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
 
+/** A manager, and what the rooms above it do with its record. */
+export interface KeptTokens {
+  readonly tokens: TokenManager;
+  record(): GrantRecord;
+  /**
+   * Puts what a sign-in has brought in the place of whatever was kept before. A store that cannot be written loses none of it:
+   * it is served from memory.
+   * @throws {TokenError} `session_changed` when somebody signed out meanwhile; `disposed`
+   */
+  signIn(tokens: TokenSet): Promise<void>;
+  /** The store may have changed: nothing is served before it was read again. */
+  recheck(): Promise<void>;
+}
+
 /** The only mutable state: carries out what `decide` says. */
-export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): TokenManager {
+export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): KeptTokens {
   const { clock, grant, oneRecord, report } = tools;
   const targets = targetCache(tools);
   const { own } = targets;
@@ -80,19 +95,24 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     return serveLater(entry, request, signal);
   }
 
+  // Whoever waits for what is being forgotten waits no longer.
+  function leaveFlights(): void {
+    for (const entry of targets.all()) {
+      entry.flight?.leave(sessionChanged());
+      entry.flight = undefined;
+      entry.cooldown = undefined;
+    }
+  }
+
   // What is to be revoked is forgotten first, so that nobody gets it any more.
   async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
     if (disposed) throw disposedError();
     const entries = targets.all();
     const keepers = [...new Set(entries.map((entry) => entry.keeper))];
-    for (const entry of entries) {
-      entry.flight?.leave(sessionChanged());
-      entry.flight = undefined;
-      entry.cooldown = undefined;
-    }
+    leaveFlights();
     const written = keepers.map((keeper) => keeper.apply({ type: 'cleared', reason: oneRecord ? reason : undefined }));
     renewals.sync(entries);
-    if (oneRecord) report({ type: 'session_ended', reason });
+    if (oneRecord) report({ type: 'session_ended', reason, elsewhere: false });
     const unsaved = firstFailure(await Promise.allSettled(written));
     for (const entry of targets.all()) entry.loaded = true;
     renewals.sync(targets.all());
@@ -103,6 +123,24 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     );
     const failed = firstFailure(await Promise.allSettled(revoked)) ?? unsaved;
     if (failed) throw failed;
+  }
+
+  async function signIn(brought: TokenSet): Promise<void> {
+    if (disposed) throw disposedError();
+    const { sentAt, refreshToken, idToken, raw } = brought;
+    const now = instant(clock);
+    const sent = { wall: sentAt, mono: now.mono - Math.max(now.wall - sentAt, 0) };
+    const held = holdToken(brought, createAccessToken(brought, tools.windows.prove), '', sent, tools.windows, false);
+    leaveFlights();
+    const failed = (error: unknown): 'write' => {
+      report({ type: 'storage_error', error: asTokenError(error) });
+      return 'write';
+    };
+    if ((await own.keeper.apply({ type: 'signedIn', held, refreshToken, idToken, raw }).catch(failed)) !== 'write') throw sessionChanged();
+    leaveFlights();
+    for (const entry of targets.all()) entry.loaded = true;
+    report({ type: 'signed_in' });
+    renewals.sync(targets.all());
   }
 
   function changed(): void {
@@ -140,7 +178,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     return disposed;
   }
 
-  return {
+  const manager: TokenManager = {
     getToken: (wanted) => serve(own, wanted),
     for(target) {
       const key = targetKey(target);
@@ -161,4 +199,5 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+  return { tokens: manager, record: () => own.keeper.record, signIn, recheck: renewals.recheck };
 }

@@ -10,7 +10,7 @@ import { limits } from './retry.js';
 import { emptyRecord, type GrantRecord } from './state.js';
 
 /** What all keepers of a manager share. */
-export type KeeperTools = Pick<RenewalTools, 'store' | 'clock' | 'windows' | 'report' | 'nameOf'>;
+export type KeeperTools = Pick<RenewalTools, 'store' | 'clock' | 'windows' | 'report' | 'nameOf' | 'endsWithStore'>;
 
 const writesPerOutcome = 5;
 const mostForgotten = 10;
@@ -80,7 +80,7 @@ export class RecordKeeper {
   }
 
   async #read(): Promise<void> {
-    const { store, clock, windows, report } = this.#tools;
+    const { store, clock, windows, report, endsWithStore } = this.#tools;
     if (!store) return;
     // Ages count from before the read: a slow answer must not make tokens younger.
     const began: Instant = instant(clock);
@@ -90,9 +90,12 @@ export class RecordKeeper {
     if (stored?.version === this.#version || this.record !== before) return;
     const record = stored && parseRecord(stored, began, windows);
     this.#version = stored?.version;
+    if (stored && !record) report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
     if (record) this.#replay(record);
-    // Where the store forgot what it had, memory goes on with what it holds, and writes it anew.
-    else if (stored) report({ type: 'warning', code: 'record_unreadable', message: 'the stored record could not be read; it counts as absent' });
+    // Else, where the store forgot what it had, memory goes on with what it holds, and writes it anew.
+    else if (endsWithStore) this.#replay({ ...emptyRecord, epoch: before.epoch + 1, ended: before.ended ?? 'storage_cleared' });
+    const { ended } = this.record;
+    if (ended && ended !== before.ended) report({ type: 'session_ended', reason: ended, elsewhere: true });
   }
 
   #replay(stored: GrantRecord): void {
@@ -111,12 +114,13 @@ export class RecordKeeper {
     try {
       for (let writes = 0; writes < writesPerOutcome; writes++) {
         if (writes > 0) await this.#read();
+        const { epoch } = this.record;
         // Without one to save, another write has taken this sign-out along.
         const step: Commit = !clears ? commit(this.record, outcome) : { do: 'write', record: this.record };
         if (step.do !== 'write' || (clears && this.#unsaved.length === 0)) return step.do;
         if (!(await this.#write(step.record))) continue;
         // A sign-out came while the store was busy; it writes again over this.
-        if (this.record.epoch !== step.record.epoch) return clears ? 'write' : 'drop';
+        if (this.record.epoch !== epoch) return clears ? 'write' : 'drop';
         this.#unsaved = none;
         this.record = step.record;
         return 'write';

@@ -3,17 +3,16 @@ import { isTokenError, TokenError } from '../core/errors.js';
 import { ageMs, type Instant, instant } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
 import { isTokenValue } from '../core/token-value.js';
+import { adopt, announce } from './adopt.js';
 import { askGrant } from './ask-grant.js';
 import type { Commit } from './commit.js';
-import { decide } from './decide.js';
 import { asTokenError, endedError, sessionChanged } from './failures.js';
 import type { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { isAnswer, leaveEndpointAlone, requestTokens } from './request-tokens.js';
 import { limits } from './retry.js';
-import { type EndReason, graceMs, type HeldToken, holdToken } from './state.js';
+import { type EndReason, graceMs, holdToken } from './state.js';
 import type { TargetEntry } from './target-entry.js';
-import { targetLabel } from './target-key.js';
 
 const rounds = 3;
 
@@ -53,7 +52,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
         }
         // The holder may have stored its result by now. Who waits takes any usable token, who does not only a fresh one.
         await keeper.read().catch(() => undefined);
-        const token = adopt(!flight.background);
+        const token = adopt(entry, flight, tools, !flight.background);
         if (token) return token;
         // Who came to wait meanwhile waits for the lock.
         if (background && !flight.background) continue;
@@ -70,17 +69,10 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
       const { pending } = keeper.record;
       // Nobody needs another token yet, but the refresh token can only be saved while its grace window is open.
       const urgent = flight.background && pending && ageMs(pending, clock) < graceMs;
-      const token = (urgent ? undefined : adopt(false)) ?? (await renewOnce(lockHeld));
+      const token = (urgent ? undefined : adopt(entry, flight, tools, false)) ?? (await renewOnce(lockHeld));
       if (token) return token;
     }
     throw sessionChanged();
-  }
-
-  // What somebody else has renewed meanwhile.
-  function adopt(anyUsable: boolean): AccessToken | undefined {
-    const held = entry.stored;
-    const decision = decide({ ...entry, held, flight: undefined, cooldown: undefined, loaded: true }, flight.want, clock.now(), clock.monotonicMs());
-    return held && (decision.do === 'use' || (anyUsable && decision.do === 'useAndRenew')) ? announce('store', held) : undefined;
   }
 
   // Undefined: the record was changed by somebody else meanwhile; look again.
@@ -117,7 +109,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     const refreshToken = rotates ? tokens.refreshToken : undefined;
     // A token that the server already gave is served even if it cannot be stored.
     if (!(await isCurrent(keeper.apply({ type: 'renewed', epoch, sent, held, refreshToken, idToken, raw }), tokens))) return undefined;
-    return announce('server', held);
+    return announce('server', held, entry, flight, tools);
   }
 
   // Before the grant is declared dead the store is read again: another context may have rotated the refresh token.
@@ -125,7 +117,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     await keeper.read().catch(() => undefined);
     const reason: EndReason = flight.unanswered ? 'rotation_lost' : 'grant_revoked';
     if (!(await isCurrent(keeper.apply({ type: 'ended', epoch, sent, reason, refused: flight.want.invalidToken })))) return undefined;
-    report({ type: 'session_ended', reason });
+    report({ type: 'session_ended', reason, elsewhere: false });
     throw endedError(reason).with({ oauthError: error.oauthError, status: error.status });
   }
 
@@ -133,7 +125,9 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   async function isCurrent(applied: Promise<Commit['do']>, tokens?: TokenSet): Promise<boolean> {
     const done = await applied.catch(storeFailed);
     if (done !== 'drop') return done === 'write';
-    if (tokens) await askGrant(tools, entry.target, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)).catch(() => undefined);
+    // A sign-in that came meanwhile may live on the same grant at the server, which a revocation could end.
+    if (tokens && keeper.record.ended)
+      await askGrant(tools, entry.target, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)).catch(() => undefined);
     throw sessionChanged();
   }
 
@@ -146,11 +140,5 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   function storeFailed(error: unknown): 'write' {
     report({ type: 'storage_error', error: asTokenError(error) });
     return 'write';
-  }
-
-  function announce(source: 'server' | 'store', { token }: HeldToken): AccessToken {
-    const { reason, background } = flight;
-    report({ type: 'token', source, reason, background, expiresAt: token.expiresAt, target: targetLabel(entry.target) });
-    return token;
   }
 }

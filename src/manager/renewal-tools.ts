@@ -4,8 +4,17 @@ import type { Grant } from '../core/grant.js';
 import type { Instant } from '../core/instant.js';
 import type { Lock } from '../core/lock.js';
 import type { TokenStore } from '../core/token-store.js';
+import type { AccessToken } from '../core/access-token.js';
+import type { Flight } from './flight.js';
 import type { RequestQueue } from './request-queue.js';
 import type { Windows } from './state.js';
+import type { TargetEntry } from './target-entry.js';
+
+/**
+ * Carries out one renewal: its result lies in the record, and in the store, before it resolves.
+ * @throws {TokenError}
+ */
+export type Renew = (entry: TargetEntry, flight: Flight, tools: RenewalTools) => Promise<AccessToken>;
 
 /** What all parts of a manager work with. */
 export interface RenewalTools {
@@ -16,6 +25,9 @@ export interface RenewalTools {
   readonly store: TokenStore | undefined;
   readonly lock: Lock;
   readonly queue: RequestQueue;
+  readonly renew: Renew;
+  /** Who clears the store ends the session: what it held is not written anew from memory. (`standards.md` X24) */
+  readonly endsWithStore: boolean;
   readonly windows: Windows;
   readonly maxTargets: number;
   /** How long the token endpoint asked to be left alone; all targets of a manager share it. (`standards.md` R23) */

@@ -7,7 +7,6 @@ import type { TokenRequest } from './decide.js';
 import { asTokenError, disposedError } from './failures.js';
 import { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
-import { renew } from './renew.js';
 import { coolDown, limits } from './retry.js';
 import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
@@ -20,6 +19,8 @@ export interface Renewals {
   begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want?: TokenRequest): Flight;
   /** Reads the store once, and goes on with a rotation that a crash interrupted. */
   load(entry: TargetEntry): Promise<void>;
+  /** The store may have changed: nothing is served before it was read again. */
+  recheck(): Promise<void>;
   /** Takes over what the targets' records say. */
   sync(entries: readonly TargetEntry[]): void;
   /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
@@ -29,9 +30,10 @@ export interface Renewals {
 const busyMs = 1_000;
 
 export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: () => void): Renewals {
-  const { clock, grant, report } = tools;
+  const { clock, grant, report, store, oneRecord } = tools;
   const flights = new Set<Flight>();
   let over = false;
+  let stopListening: (() => void) | undefined;
 
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
     if (entry.flight) return entry.flight;
@@ -53,7 +55,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     // Not before the flight is registered: whatever runs in here may ask for a token itself.
     await Promise.resolve();
     try {
-      const token = await renew(entry, own, tools);
+      const token = await tools.renew(entry, own, tools);
       if (entry.flight === own) entry.cooldown = undefined;
       return token;
     } catch (error) {
@@ -95,32 +97,66 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
 
   async function read(entry: TargetEntry): Promise<void> {
     try {
+      await listen();
       await entry.keeper.read();
     } catch (error) {
       report({ type: 'storage_error', error: asTokenError(error) });
       // Without the record nobody knows which refresh token is the current one.
-      if (tools.oneRecord) throw error;
+      if (oneRecord && !entry.held) throw error;
     }
-    entry.loaded = true;
-    sync(targets.sharing(entry));
+    const sharing = targets.sharing(entry);
+    for (const each of sharing) each.loaded = true;
+    sync(sharing);
+  }
+
+  async function readFirst(entry: TargetEntry): Promise<void> {
+    await read(entry);
     const { pending } = entry.keeper.record;
     // A grace window for the refresh token may still be open.
     if (!over && pending && ageMs(pending, clock) < graceMs) begin(entry, 'missing', true);
   }
 
   function load(entry: TargetEntry): Promise<void> {
-    entry.loading ??= read(entry).finally(() => {
-      entry.loading = undefined;
+    return reading(entry, () => readFirst(entry));
+  }
+
+  function reading(entry: TargetEntry, begun: () => Promise<void>): Promise<void> {
+    if (entry.loading) return entry.loading;
+    const loading = begun().finally(() => {
+      if (entry.loading === loading) entry.loading = undefined;
     });
-    return entry.loading;
+    entry.loading = loading;
+    return loading;
+  }
+
+  async function recheck(): Promise<void> {
+    if (over || !store) return;
+    const known = targets.all().filter(({ loaded, loading }) => loaded || loading);
+    const reads = known.map((entry) => {
+      entry.loaded = false;
+      // A read that is under way may have come too early.
+      entry.loading = undefined;
+      return reading(entry, () => read(entry));
+    });
+    await Promise.allSettled(reads);
+  }
+
+  // To what others do to the one record.
+  async function listen(): Promise<void> {
+    if (!oneRecord || stopListening || !store?.subscribe) return;
+    stopListening = () => undefined;
+    const stop = store.subscribe(await targets.own.keeper.name(), () => void recheck());
+    if (over) stop();
+    else stopListening = stop;
   }
 
   async function end(): Promise<void> {
     over = true;
+    stopListening?.();
     for (const flight of flights) flight.leave(disposedError());
     const spending = [...flights].filter((flight) => flight.spending).map((flight) => flight.outcome);
     if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), disposedError).catch(() => undefined);
   }
 
-  return { begin, load, sync, end };
+  return { begin, load, recheck, sync, end };
 }

@@ -30,7 +30,8 @@ export interface GrantRecord {
   readonly tokens: readonly HeldToken[];
 }
 
-export type EndReason = 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked';
+/** `storage_cleared`: the store lost a record that nobody had ended. */
+export type EndReason = 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared';
 
 export interface PendingRotation extends Instant {
   /** SHA-256 of the refresh token that was sent. */

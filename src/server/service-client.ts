@@ -1,7 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions } from '../core/check-option.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
-import { createManager, managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
+import { buildManager } from '../manager/build-manager.js';
+import { managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
+import { renew } from '../manager/renew.js';
 import type { TokenManager } from '../manager/token-manager.js';
 import { type ClientCredentialsOptions, clientCredentials } from '../protocol/grants/client-credentials.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
@@ -34,7 +36,7 @@ export interface ServiceHttpOptions extends Omit<HttpClientOptions, 'tokens'> {
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent, ...grantOptions } = checked(options);
   const grant = clientCredentials(grantOptions);
-  const tokens = createManager({ grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent }, { queue: tokenEndpointQueue() });
+  const { tokens } = buildManager({ grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent }, { renew, queue: tokenEndpointQueue() });
   return {
     tokens,
     http(httpOptions) {

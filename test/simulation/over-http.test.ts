@@ -2,7 +2,8 @@ import { type Grant, clientCredentials, clientSecretBasic, isTokenError, memoryS
 import { createAuthFetch } from 'tokenkeep/http';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { expect, it } from 'vitest';
-import { createManager } from '../../src/manager/create-token-manager.js';
+import { buildManager } from '../../src/manager/build-manager.js';
+import { renew } from '../../src/manager/renew.js';
 import { seed } from '../support/seed.js';
 import { Random } from './world/random.js';
 
@@ -54,8 +55,9 @@ function wire(random: Random): Wire {
   const grant = (): Grant =>
     rotates ? refreshToken({ ...shared, refreshToken: initial }) : clientCredentials({ ...shared, auth: clientSecretBasic('secret') });
   const store = memoryStore({ clock });
-  const managers = Array.from({ length: random.int(1, 3) }, () =>
-    createManager({ grant: grant(), store, clock }, { random: () => random.next(), digest: async (text) => `digest of ${text}` }),
+  const managers = Array.from(
+    { length: random.int(1, 3) },
+    () => buildManager({ grant: grant(), store, clock }, { renew, random: () => random.next(), digest: async (text) => `digest of ${text}` }).tokens,
   );
   return { clock, server, managers, rotates };
 }

@@ -1,7 +1,8 @@
 import type { Clock, TokenManager, TokenSource, TokenStore } from 'tokenkeep';
 import { createAuthFetch } from 'tokenkeep/http';
 import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
-import { createManager } from '../../../src/manager/create-token-manager.js';
+import { buildManager } from '../../../src/manager/build-manager.js';
+import { renew } from '../../../src/manager/renew.js';
 import { SimulatedServer } from './authorization-server.js';
 import { type CountedClock, countedClock } from './clocks.js';
 import { simulatedStore } from './hostile-store.js';
@@ -82,7 +83,7 @@ export class World {
     const { plan } = this;
     const random = new Random(this.random.int(0, 2 ** 30), index);
     const clock = countedClock(mutation.clock?.(this.clock) ?? this.clock);
-    const made = createManager(
+    const { tokens: made } = buildManager(
       {
         grant: simulatedGrant(this, index),
         clock,
@@ -93,14 +94,14 @@ export class World {
         onEvent: (event) => {
           this.oracle.backOff.event(index, event);
           if (event.type === 'token' && event.source === 'server') this.oracle.stored(index, event.target === 'default' ? '' : event.target);
-          if (event.type === 'session_ended') this.sessionEnds.push(event.reason);
+          if (event.type === 'session_ended' && !event.elsewhere) this.sessionEnds.push(event.reason);
           this.trace(
             () =>
               `m${index} event ${event.type} ${'code' in event ? event.code : ''}${'error' in event && typeof event.error === 'object' ? event.error.code : ''}${'source' in event ? event.source : ''}${'reason' in event ? ` ${event.reason}` : ''}`,
           );
         },
       },
-      { random: () => random.next(), digest: (text) => Promise.resolve(`digest of ${text}`) },
+      { renew, random: () => random.next(), digest: (text) => Promise.resolve(`digest of ${text}`) },
     );
     const manager = mutation.manager?.(made) ?? made;
     const sources = Array.from({ length: plan.targets }, (_, number) => {

@@ -24,6 +24,7 @@ type Row = readonly [situation: string, state: Partial<TargetState>, ageMs: numb
 const rows: readonly Row[] = [
   ['the store was not read yet', { loaded: false }, 0, undefined, { do: 'load' }],
   ['the store was not read yet, and the token at hand has expired', { loaded: false, held: held() }, hourMs, undefined, { do: 'load' }],
+  ['the store may have changed since it was read [X11]', { loaded: false, held: held() }, 0, undefined, { do: 'load' }],
   ['no tokens, and only a sign-in gives some [R9]', { ended: endedError }, 0, undefined, { do: 'fail', error: endedError }],
   ['no tokens, nothing under way', {}, 0, undefined, { do: 'renew', reason: 'missing' }],
   ['no tokens, a renewal in flight [R2]', { flight }, 0, undefined, { do: 'join', reason: 'missing' }],

@@ -1,7 +1,8 @@
 import { type Lock, localLock, TokenError, type TokenSet } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { createManager } from '../../../src/manager/create-token-manager.js';
+import { buildManager } from '../../../src/manager/build-manager.js';
+import { renew } from '../../../src/manager/renew.js';
 import { tokenEndpointQueue } from '../../../src/server/token-endpoint-queue.js';
 import { after, hourMs, observedStore, rejection, scriptedGrant, transient, watched } from './support.js';
 
@@ -136,7 +137,7 @@ describe('a renewal that waits in line behind the callers', () => {
   it('moves up when a caller joins it', async () => {
     const clock = virtualClock();
     const grant = scriptedGrant('regrant', { lifetimeMs: 10_000 }, never);
-    const manager = createManager({ grant, clock }, { queue: tokenEndpointQueue(), random: () => 0 });
+    const { tokens: manager } = buildManager({ grant, clock }, { renew, queue: tokenEndpointQueue(), random: () => 0 });
     await manager.getToken();
     // Eight requests that never end within this test take all places.
     for (let index = 0; index < 8; index++)

@@ -9,13 +9,14 @@ import {
   type RefreshTokenOptions,
   refreshToken,
   TokenError,
-  type TokenManager,
   type TokenManagerOptions,
   type TokenSet,
   type TokenStore,
 } from 'tokenkeep';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
-import { createManager } from '../../../src/manager/create-token-manager.js';
+import { buildManager } from '../../../src/manager/build-manager.js';
+import type { KeptTokens } from '../../../src/manager/keep-tokens.js';
+import { renew } from '../../../src/manager/renew.js';
 
 export const hourMs = 3_600_000;
 
@@ -58,8 +59,7 @@ export function after(ms: number, answer: Partial<TokenSet> = {}): Step {
   };
 }
 
-export interface Watched {
-  readonly tokens: TokenManager;
+export interface Watched extends KeptTokens {
   readonly events: JournalEntry[];
   eventsOf<T extends JournalEntry['type']>(type: T): Extract<JournalEntry, { type: T }>[];
 }
@@ -72,8 +72,13 @@ async function digest(text: string): Promise<string> {
 /** A manager without chance: jitter is `random` of its full range. */
 export function watched(options: TokenManagerOptions, random = 0): Watched {
   const events: JournalEntry[] = [];
-  const tokens = createManager({ ...options, onEvent: (entry) => void events.push(entry) }, { random: () => random, digest });
-  return { tokens, events, eventsOf: (type) => events.filter((entry): entry is Extract<JournalEntry, { type: typeof type }> => entry.type === type) };
+  const { tokens, ...insides } = buildManager({ ...options, onEvent: (entry) => void events.push(entry) }, { renew, random: () => random, digest });
+  return {
+    ...insides,
+    tokens,
+    events,
+    eventsOf: (type) => events.filter((entry): entry is Extract<JournalEntry, { type: typeof type }> => entry.type === type),
+  };
 }
 
 /** The TokenError that a promise rejects with. */

@@ -7,7 +7,7 @@ import { hold, hourMs, sent, tokenSet } from './arbitraries.js';
 /** Something happens to the record that is current then, or to one that is not current any more. */
 type Happening = (record: GrantRecord) => Outcome;
 
-const reason: Arbitrary<EndReason> = fc.constantFrom('grant_revoked', 'rotation_lost', 'cleared', 'revoked');
+const reason: Arbitrary<EndReason> = fc.constantFrom('grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared');
 const targetKey = fc.nat(29).map((number) => `target-${number}`);
 const refreshToken = fc.option(
   fc.nat(9).map((number) => `rt-${number}`),
@@ -57,7 +57,19 @@ const cleared: Arbitrary<Happening> = fc.option(reason, { nil: undefined }).map(
     () => ({ type: 'cleared', reason }),
 );
 
-const happening = fc.oneof({ arbitrary: renewed, weight: 6 }, { arbitrary: others, weight: 3 }, { arbitrary: cleared, weight: 1 });
+const signedIn: Arbitrary<Happening> = fc.tuple(fc.nat(1_000), refreshToken, fc.constantFrom(undefined, 'id-1', 'id-2')).map(
+  ([number, refreshToken, idToken]): Happening =>
+    () => ({ type: 'signedIn', held: hold(tokenSet(`at-of-sign-in-${number}`, hourMs), ''), refreshToken, idToken, raw: undefined }),
+);
+const isIdentity = (outcome: Outcome): outcome is Extract<Outcome, { type: 'cleared' | 'signedIn' }> =>
+  outcome.type === 'cleared' || outcome.type === 'signedIn';
+
+const happening = fc.oneof(
+  { arbitrary: renewed, weight: 6 },
+  { arbitrary: others, weight: 3 },
+  { arbitrary: cleared, weight: 1 },
+  { arbitrary: signedIn, weight: 1 },
+);
 const history = fc.array(happening, { maxLength: 60, size: 'max' });
 
 function apply(record: GrantRecord, outcome: Outcome): GrantRecord {
@@ -73,7 +85,18 @@ describe('commit, after whatever happened', () => {
     fc.assert(
       fc.property(record, happening, (before, happens) => {
         const outcome = happens(before);
-        expect(apply(before, outcome).epoch - before.epoch).toBe(outcome.type === 'cleared' ? 1 : 0);
+        expect(apply(before, outcome).epoch - before.epoch).toBe(isIdentity(outcome) ? 1 : 0);
+      }),
+    );
+  });
+
+  it('keeps nothing of the grant before after a sign-in [A32]', () => {
+    fc.assert(
+      fc.property(record, signedIn, (before, happens) => {
+        const outcome = happens(before);
+        if (outcome.type !== 'signedIn') throw new Error('a sign-in');
+        const { held, refreshToken, idToken } = outcome;
+        expect(apply(before, outcome)).toEqual({ ...emptyRecord, epoch: before.epoch + 1, tokens: [held], refreshToken, idToken, raw: undefined });
       }),
     );
   });
@@ -82,7 +105,8 @@ describe('commit, after whatever happened', () => {
     fc.assert(
       fc.property(record, happening, fc.integer({ min: -5, max: 5 }), (before, happens, off) => {
         const outcome = happens(before);
-        fc.pre(outcome.type !== 'cleared' && off !== 0);
+        fc.pre(off !== 0);
+        if (isIdentity(outcome)) return;
         expect(commit(before, { ...outcome, epoch: before.epoch + off })).toEqual({ do: 'drop' });
       }),
     );
@@ -117,7 +141,7 @@ describe('commit, after whatever happened', () => {
     fc.assert(
       fc.property(record, happening, (before, happens) => {
         const outcome = happens(before);
-        fc.pre(before.refreshToken !== undefined && outcome.type !== 'cleared' && outcome.type !== 'ended');
+        fc.pre(before.refreshToken !== undefined && !isIdentity(outcome) && outcome.type !== 'ended');
         expect(apply(before, outcome).refreshToken).toBeDefined();
       }),
     );
@@ -127,7 +151,7 @@ describe('commit, after whatever happened', () => {
     fc.assert(
       fc.property(record, happening, (before, happens) => {
         const outcome = happens(before);
-        if (outcome.type === 'cleared') return;
+        if (isIdentity(outcome)) return;
         expect(commit({ ...before, refreshToken: 'rt-of-another' }, { ...outcome, epoch: before.epoch })).toEqual({ do: 'adopt' });
       }),
     );
@@ -174,7 +198,7 @@ describe('commit, after whatever happened', () => {
     fc.assert(
       fc.property(record, happening, (before, happens) => {
         const outcome = happens(before);
-        fc.pre(outcome.type !== 'cleared');
+        fc.pre(!isIdentity(outcome));
         const once = apply(before, outcome);
         expect(apply(once, outcome)).toEqual(once);
       }),

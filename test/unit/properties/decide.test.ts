@@ -129,8 +129,16 @@ describe('decide, in whatever state', () => {
   it('uses a fresh token for everybody without a wish of his own, whatever else is known [E1]', () => {
     fc.assert(
       fc.property(situation, ({ state, ageMs }) => {
-        fc.pre(state.held !== undefined && ageMs < state.held.renewAgeMs);
+        fc.pre(state.loaded && state.held !== undefined && ageMs < state.held.renewAgeMs);
         expect(decideAt(state, undefined, at(ageMs))).toEqual({ do: 'use' });
+      }),
+    );
+  });
+
+  it('serves nothing before the store was read, or read again [X11]', () => {
+    fc.assert(
+      fc.property(situation, ({ state, request, ageMs }) => {
+        expect(decideAt({ ...state, loaded: false }, request, at(ageMs))).toEqual({ do: 'load' });
       }),
     );
   });
@@ -167,7 +175,7 @@ describe('decide, in whatever state', () => {
     fc.assert(
       fc.property(situation, fc.nat(1_000 * hourMs), ({ state, ageMs }, minValidMs) => {
         const { held } = state;
-        fc.pre(held?.lifetimeMs !== undefined && ageMs <= held.lifetimeMs / 2 && ageMs < held.renewAgeMs);
+        fc.pre(state.loaded && held?.lifetimeMs !== undefined && ageMs <= held.lifetimeMs / 2 && ageMs < held.renewAgeMs);
         expect(decideAt(state, { minValidMs }, at(ageMs))).toEqual({ do: 'use' });
       }),
     );

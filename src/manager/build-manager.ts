@@ -1,0 +1,77 @@
+import { checkBoolean, checkCount, checkDuration, checkFunction, checkPort, invalidOption } from '../core/check-option.js';
+import { TokenError } from '../core/errors.js';
+import type { ProofRequest } from '../core/grant.js';
+import { localLock } from '../core/local-lock.js';
+import { digest, randomFraction } from '../core/random.js';
+import { checkClock } from '../core/system-clock.js';
+import type { TokenManagerOptions } from './create-token-manager.js';
+import { Journal } from './journal.js';
+import { type KeptTokens, keepTokens } from './keep-tokens.js';
+import type { Renew, RenewalTools } from './renewal-tools.js';
+import { noQueue, type RequestQueue } from './request-queue.js';
+
+/** What other rooms of this package and its tests hand in beside the options. */
+export interface ManagerInternals {
+  readonly renew: Renew;
+  readonly endsWithStore?: boolean | undefined;
+  readonly queue?: RequestQueue | undefined;
+  readonly random?: (() => number) | undefined;
+  readonly digest?: ((text: string) => Promise<string>) | undefined;
+}
+
+/** A manager with its insides, from options that are checked here. @throws {TokenError} `invalid_option` */
+export function buildManager(options: TokenManagerOptions, internals: ManagerInternals): KeptTokens {
+  const { grant, store, onEvent } = options;
+  checkGrant(grant);
+  checkPort('store', store, ['get', 'set', 'delete']);
+  checkPort('store.lock', store?.lock, ['run']);
+  checkFunction('store.subscribe', store?.subscribe);
+  checkPort('lock', options.lock, ['run']);
+  checkFunction('onEvent', onEvent);
+  const clock = checkClock(options.clock);
+  const lock = options.lock ?? store?.lock ?? localLock({ clock });
+  if (store?.shared === true && lock.shared !== true) {
+    throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
+  }
+  const { renew, endsWithStore = false, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
+  const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
+  const prove = grant.prove?.bind(grant);
+  const oneRecord = grant.renews === 'refreshToken';
+  const journal = new Journal(clock, onEvent);
+  const tools: RenewalTools = {
+    grant,
+    oneRecord,
+    clock,
+    store,
+    lock,
+    queue,
+    renew,
+    endsWithStore,
+    windows: {
+      // What cannot be renewed is not tried to be before its end.
+      skewMs: grant.renews === 'never' ? 0 : skewMs,
+      minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
+      spread: random(),
+      prove: prove && ((request: ProofRequest) => prove(request, clock)),
+    },
+    maxTargets: checkCount('maxTargets', options.maxTargets, 1_000),
+    pause: undefined,
+    nameOf: async (targetKey) => {
+      const name = oneRecord ? '' : targetKey;
+      // A lock that only this manager knows needs no name that others could meet.
+      return !store && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
+    },
+    random,
+    digest: hash,
+    report: journal.report,
+  };
+  return keepTokens(tools, journal, checkBoolean('keepFresh', options.keepFresh, false));
+}
+
+function checkGrant(grant: unknown): void {
+  checkPort('grant', grant ?? null, ['request']);
+  const { id, renews, ...methods } = Object(grant);
+  for (const name of ['identity', 'revoke', 'prove']) checkFunction(`grant.${name}`, methods[name]);
+  if (typeof id !== 'string') throw invalidOption('grant.id', 'a string', id);
+  if (!['refreshToken', 'regrant', 'never'].includes(renews)) throw invalidOption('grant.renews', '"refreshToken", "regrant" or "never"', renews);
+}

@@ -1,0 +1,137 @@
+import { type Grant, TokenError, type TokenSet, type TokenStore } from 'tokenkeep';
+import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
+import { describe, expect, it } from 'vitest';
+import { buildManager } from '../../../src/manager/build-manager.js';
+import { renew } from '../../../src/manager/renew.js';
+import { hourMs, observedStore, rejection, type Step, scriptedGrant, type Watched, watched } from './support.js';
+
+const brought = (name: string, sentAt: number): TokenSet => ({
+  accessToken: `at-${name}`,
+  tokenType: 'Bearer',
+  sentAt,
+  lifetimeMs: hourMs,
+  scope: ['openid'],
+  refreshToken: `rt-${name}`,
+});
+
+interface Scene {
+  readonly clock: VirtualClock;
+  readonly store: TokenStore;
+  readonly grant: Grant;
+  readonly kept: Watched;
+}
+
+function setUp(given?: TokenStore, ...script: readonly Step[]): Scene {
+  const clock = virtualClock();
+  const store = given ?? observedStore(clock);
+  const grant = scriptedGrant('refreshToken', ...script);
+  return { clock, store, grant, kept: watched({ grant, clock, store }) };
+}
+
+describe('a sign-in from outside', () => {
+  it('puts its tokens in the place of what was kept, and serves them at once [A32, R26]', async () => {
+    const { clock, kept } = setUp();
+    await kept.signIn(brought('a', clock.now()));
+    const first = kept.record().epoch;
+    await kept.signIn(brought('b', clock.now()));
+    expect((await kept.tokens.getToken()).value).toBe('at-b');
+    expect(kept.record()).toMatchObject({ epoch: first + 1, refreshToken: 'rt-b', ended: undefined });
+    expect(kept.eventsOf('signed_in')).toHaveLength(2);
+  });
+
+  it('heals a manager that had told its callers to sign in [R24]', async () => {
+    const { clock, kept } = setUp(undefined, new TokenError('login_required', 'planned', { phase: 'token' }));
+    expect(await rejection(kept.tokens.getToken())).toMatchObject({ code: 'login_required' });
+    await kept.signIn(brought('a', clock.now()));
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+    expect(kept.tokens.snapshot()).toMatchObject({ status: 'ready', lastError: undefined });
+  });
+
+  it('heals after a sign-out, and is what another manager of the store finds [X10]', async () => {
+    const { clock, store, grant, kept } = setUp();
+    await kept.tokens.clear();
+    await kept.signIn(brought('a', clock.now()));
+    const other = watched({ grant, clock, store });
+    expect((await other.tokens.getToken()).value).toBe('at-a');
+  });
+
+  it('loses nothing when the store cannot be written [R6, X25]', async () => {
+    const { clock, kept } = setUp({
+      get: () => Promise.resolve(undefined),
+      set: () => Promise.reject(new Error('full')),
+      delete: () => Promise.resolve(false),
+    });
+    await kept.signIn(brought('a', clock.now()));
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+    expect(kept.eventsOf('storage_error')).toHaveLength(1);
+  });
+});
+
+describe('a store that others write too', () => {
+  it('is read again before anything is served, once, after a recheck [X11]', async () => {
+    const { clock, store, grant, kept } = setUp();
+    await kept.signIn(brought('a', clock.now()));
+    const other = watched({ grant, clock, store });
+    await other.tokens.getToken();
+    await other.tokens.clear();
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+    await kept.recheck();
+    expect(await rejection(kept.tokens.getToken())).toMatchObject({ code: 'login_required' });
+    expect(kept.eventsOf('session_ended')).toMatchObject([{ reason: 'cleared' }]);
+  });
+
+  it('goes on with what is in memory when it cannot be read again', async () => {
+    let fails = false;
+    const inner = observedStore(virtualClock());
+    const { clock, kept } = setUp({ ...inner, get: (key) => (fails ? Promise.reject(new Error('gone')) : inner.get(key)) });
+    await kept.signIn(brought('a', clock.now()));
+    await kept.tokens.getToken();
+    fails = true;
+    await kept.recheck();
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+  });
+
+  it('tells of a change, which is then known without anybody asking [X8, X10]', async () => {
+    const listeners = new Set<() => void>();
+    const inner = observedStore(virtualClock());
+    const store: TokenStore = {
+      ...inner,
+      subscribe(_key, listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+    const { clock, grant, kept } = setUp(store);
+    await kept.signIn(brought('a', clock.now()));
+    await kept.recheck();
+    const other = watched({ grant, clock, store: inner });
+    await other.tokens.getToken();
+    await other.tokens.clear();
+    for (const listener of listeners) listener();
+    await clock.advance(1);
+    expect(kept.tokens.snapshot().status).toBe('ended');
+    await kept.tokens.dispose();
+    expect(listeners.size).toBe(0);
+  });
+
+  it('ends the session when it was cleared under our feet, where the store decides that [X24]', async () => {
+    const clock = virtualClock();
+    const inner = observedStore(clock);
+    let names: readonly string[] = [];
+    const store: TokenStore = {
+      ...inner,
+      set(key, value, write) {
+        names = [key];
+        return inner.set(key, value, write);
+      },
+    };
+    const kept = buildManager({ grant: scriptedGrant('refreshToken'), clock, store }, { renew, endsWithStore: true });
+    await kept.signIn(brought('a', clock.now()));
+    for (const name of names) await store.delete(name, (await store.get(name))?.version ?? '');
+    await kept.recheck();
+    expect(await rejection(kept.tokens.getToken())).toMatchObject({ code: 'login_required' });
+    expect(kept.tokens.explain()).toContainEqual(expect.objectContaining({ type: 'session_ended', reason: 'storage_cleared' }));
+    await kept.signIn(brought('b', clock.now()));
+    expect((await kept.tokens.getToken()).value).toBe('at-b');
+  });
+});
