@@ -36,6 +36,7 @@ export type TokenErrorCode =
   | 'lock_timeout'
   | 'lock_lost'
   | 'store_unavailable'
+  | 'code_unavailable'
   | 'grant_failed'
   | 'grant_revoked'
   | 'rotation_lost'
@@ -75,6 +76,7 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'lock_timeout',
       'lock_lost',
       'store_unavailable',
+      'code_unavailable',
       'grant_failed',
     ],
   ],

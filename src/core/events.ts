@@ -11,6 +11,7 @@ export type WarningCode =
   | 'auth_method_not_listed'
   | 'stale_metadata'
   | 'record_unreadable'
+  | 'storage_degraded'
   | 'id_token_dropped'
   | 'listener_failed';
 
@@ -38,7 +39,7 @@ export type TokenEvent =
   /** The grant is dead; only a new sign-in or reconnect helps. With `elsewhere`, another tab or process ended it, and the store told. */
   | {
       readonly type: 'session_ended';
-      readonly reason: 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared';
+      readonly reason: 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared' | 'key_lost';
       readonly elsewhere: boolean;
     }
   /** Somebody signed in here; whatever was kept before is gone. */

@@ -1,3 +1,4 @@
+import { base64url } from './base64url.js';
 import { invalidOption } from './check-option.js';
 
 /** 128 random bits, base64url. */
@@ -30,12 +31,4 @@ function fill<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(arra
   if (typeof globalThis.crypto?.getRandomValues !== 'function')
     throw invalidOption('globalThis.crypto', 'the Web Crypto API of this runtime', globalThis.crypto);
   return crypto.getRandomValues(array);
-}
-
-/** Bytes in the alphabet of URLs, without padding (RFC 4648 §5). */
-export function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
 }

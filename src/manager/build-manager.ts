@@ -7,6 +7,7 @@ import { checkClock } from '../core/system-clock.js';
 import type { TokenManagerOptions } from './create-token-manager.js';
 import { Journal } from './journal.js';
 import { type KeptTokens, keepTokens } from './keep-tokens.js';
+import { recordName } from './record-name.js';
 import type { Renew, RenewalTools } from './renewal-tools.js';
 import { noQueue, type RequestQueue } from './request-queue.js';
 
@@ -14,6 +15,8 @@ import { noQueue, type RequestQueue } from './request-queue.js';
 export interface ManagerInternals {
   readonly renew: Renew;
   readonly endsWithStore?: boolean | undefined;
+  /** Goes on with what was written into it before. */
+  readonly journal?: Journal | undefined;
   readonly queue?: RequestQueue | undefined;
   readonly random?: (() => number) | undefined;
   readonly digest?: ((text: string) => Promise<string>) | undefined;
@@ -37,7 +40,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);
   const oneRecord = grant.renews === 'refreshToken';
-  const journal = new Journal(clock, onEvent);
+  const journal = internals.journal ?? new Journal(clock, onEvent);
   const tools: RenewalTools = {
     grant,
     oneRecord,
@@ -59,7 +62,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     nameOf: async (targetKey) => {
       const name = oneRecord ? '' : targetKey;
       // A lock that only this manager knows needs no name that others could meet.
-      return !store && options.lock === undefined ? name : `tokenkeep:1:${await hash(JSON.stringify([grant.id, await grant.identity?.(), name]))}`;
+      return !store && options.lock === undefined ? name : recordName(grant, name, hash);
     },
     random,
     digest: hash,

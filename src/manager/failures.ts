@@ -8,7 +8,9 @@ export function endedError(reason: EndReason): TokenError {
       ? ([reason, 'the server refused the refresh token'] as const)
       : reason === 'rotation_lost'
         ? ([reason, 'the refresh token was spent and the answer was lost'] as const)
-        : (['login_required', reason === 'storage_cleared' ? 'the stored session is gone' : 'the session was ended here'] as const);
+        : reason === 'key_lost'
+          ? ([reason, 'the key of these tokens is gone'] as const)
+          : (['login_required', reason === 'storage_cleared' ? 'the stored session is gone' : 'the session was ended here'] as const);
   return new TokenError(code, `${what}; a new sign-in is needed`, { phase: 'token' });
 }
 

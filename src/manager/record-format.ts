@@ -11,7 +11,7 @@ const formatVersion = 1;
 const futureToleranceMs = 60_000;
 // Deeper than what an answer of the server may be, which is a part of it.
 const deepest = 32;
-const endReasons: readonly EndReason[] = ['grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared'];
+const endReasons: readonly EndReason[] = ['grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared', 'key_lost'];
 
 /** A record as text. Ages are counted to the moment of writing; a store's own clock adds what comes after. */
 export function formatRecord(record: GrantRecord, now: Instant): string {

@@ -91,7 +91,7 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
       return await keep(await requestTokens(entry, flight, tools, epoch, lockHeld), epoch, sent);
     } catch (caught) {
       const error = asTokenError(caught);
-      if (rotates && error.code === 'grant_revoked') return refused(error, epoch, sent);
+      if (rotates && (error.code === 'grant_revoked' || error.code === 'key_lost')) return refused(error, error.code, epoch, sent);
       // An attempt before this answer may have rotated all the same.
       if (isAnswer(error) && !flight.unanswered && keeper.record.pending !== undefined) await tolerateStore(keeper.apply({ type: 'answered', epoch, sent }));
       throw error;
@@ -113,9 +113,9 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
   }
 
   // Before the grant is declared dead the store is read again: another context may have rotated the refresh token.
-  async function refused(error: TokenError, epoch: number, sent: string | undefined): Promise<undefined> {
+  async function refused(error: TokenError, code: EndReason, epoch: number, sent: string | undefined): Promise<undefined> {
     await keeper.read().catch(() => undefined);
-    const reason: EndReason = flight.unanswered ? 'rotation_lost' : 'grant_revoked';
+    const reason: EndReason = flight.unanswered && code === 'grant_revoked' ? 'rotation_lost' : code;
     if (!(await isCurrent(keeper.apply({ type: 'ended', epoch, sent, reason, refused: flight.want.invalidToken })))) return undefined;
     report({ type: 'session_ended', reason, elsewhere: false });
     throw endedError(reason).with({ oauthError: error.oauthError, status: error.status });

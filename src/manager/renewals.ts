@@ -131,8 +131,9 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
 
   async function recheck(): Promise<void> {
     if (over || !store) return;
-    const known = targets.all().filter(({ loaded, loading }) => loaded || loading);
+    const known = targets.all().filter((entry) => entry === targets.own || entry.loaded || entry.loading);
     const reads = known.map((entry) => {
+      if (!entry.loaded && !entry.loading) return load(entry);
       entry.loaded = false;
       // A read that is under way may have come too early.
       entry.loading = undefined;

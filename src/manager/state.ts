@@ -30,8 +30,8 @@ export interface GrantRecord {
   readonly tokens: readonly HeldToken[];
 }
 
-/** `storage_cleared`: the store lost a record that nobody had ended. */
-export type EndReason = 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared';
+/** `storage_cleared`: the store lost a record that nobody had ended. `key_lost`: what opens or proves its tokens is gone. */
+export type EndReason = 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared' | 'key_lost';
 
 export interface PendingRotation extends Instant {
   /** SHA-256 of the refresh token that was sent. */

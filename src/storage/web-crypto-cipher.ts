@@ -1,4 +1,4 @@
-import { base64url } from 'jose';
+import { base64url, base64urlBytes } from '../core/base64url.js';
 import { checkOptions, checkPort, checkString } from '../core/check-option.js';
 import type { Cipher } from '../core/cipher.js';
 import type { KeyStore } from '../core/key-store.js';
@@ -35,7 +35,7 @@ export function webCryptoCipher(options: WebCryptoCipherOptions): Cipher {
     async encrypt(text, context) {
       const iv = randomBytes(ivBytes);
       const data = await subtle().encrypt(parameters(iv, context), await key(), new TextEncoder().encode(text));
-      return JSON.stringify({ v: schemaVersion, kid, iv: base64url.encode(iv), data: base64url.encode(new Uint8Array(data)) });
+      return JSON.stringify({ v: schemaVersion, kid, iv: base64url(iv), data: base64url(new Uint8Array(data)) });
     },
 
     async decrypt(sealed, context) {
@@ -44,7 +44,7 @@ export function webCryptoCipher(options: WebCryptoCipherOptions): Cipher {
       if (v !== schemaVersion || sealedWith !== kid || typeof iv !== 'string' || typeof data !== 'string') return undefined;
       const secret = await key();
       try {
-        const opened = await subtle().decrypt(parameters(copyOf(iv), context), secret, copyOf(data));
+        const opened = await subtle().decrypt(parameters(base64urlBytes(iv), context), secret, base64urlBytes(data));
         return new TextDecoder('utf-8', { ignoreBOM: true }).decode(opened);
       } catch {
         return undefined;
@@ -61,8 +61,4 @@ function subtle(): SubtleCrypto {
   const found: SubtleCrypto | undefined = globalThis.crypto?.subtle;
   if (found === undefined) throw unavailable('there is no Web Crypto here: a page needs https or localhost');
   return found;
-}
-
-function copyOf(text: string): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(base64url.decode(text));
 }

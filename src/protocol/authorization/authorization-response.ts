@@ -3,39 +3,14 @@ import type { Clock } from '../../core/clock.js';
 import { TokenError } from '../../core/errors.js';
 import { type AuthorizationTransaction, transactionTtlMs } from './authorization-transaction.js';
 import { authorizationError } from './authorization-error.js';
+import { fragmentOf, parseCallback } from './callback-url.js';
 
 /** What a good callback brings. */
 export interface AuthorizationResponse {
   readonly code: string;
 }
 
-// The parameters of a response, of one that should not be, and what servers add to either.
-const responseNames = [
-  ...['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'session_state', 'scope', 'response'],
-  ...['access_token', 'id_token', 'token_type', 'expires_in', 'refresh_token', 'token'],
-];
 const tokenNames = ['access_token', 'id_token', 'refresh_token', 'token', 'response'];
-
-/**
- * The `state` of a callback, by which its transaction is found; undefined for a URL that carries no response. Query or
- * fragment.
- */
-export function stateOf(callback: string | URL): string | undefined {
-  const url = parse(callback);
-  const found = [url?.searchParams, url && fragmentOf(url)].find(
-    (part) => part?.has('state') && responseNames.some((name) => name !== 'state' && part.has(name)),
-  );
-  return found?.get('state') || undefined;
-}
-
-/** The URL without the response that it carries: what may stay in the address bar. (`standards.md` A9) */
-export function withoutResponse(callback: URL): string {
-  const url = new URL(callback);
-  const fragment = fragmentOf(url);
-  for (const name of responseNames) url.searchParams.delete(name);
-  if (fragment.has('state')) url.hash = '';
-  return url.href;
-}
 
 /**
  * Reads a callback URL against the transaction that it claims to answer; a path alone is taken as one of the redirect
@@ -45,7 +20,7 @@ export function withoutResponse(callback: URL): string {
  */
 export function readAuthorizationResponse(callback: string | URL, transaction: AuthorizationTransaction, clock: Clock): AuthorizationResponse {
   const { issuer, clientId, state, isIssuerNamed, responseMode, redirectUri, createdAt } = transaction;
-  const url = parse(callback, redirectUri);
+  const url = parseCallback(callback, redirectUri);
   if (url === undefined) throw refused('it is no URL');
   const expected = new URL(redirectUri);
   if (url.protocol !== expected.protocol || url.host !== expected.host || url.pathname !== expected.pathname)
@@ -68,14 +43,6 @@ export function readAuthorizationResponse(callback: string | URL, transaction: A
   const [code, ...others] = parameters.getAll('code');
   if (!code || others.length > 0) throw refused('it carries no code, or several');
   return { code };
-}
-
-function parse(callback: string | URL, base?: string): URL | undefined {
-  return URL.canParse(String(callback), base) ? new URL(String(callback), base) : undefined;
-}
-
-function fragmentOf(url: URL): URLSearchParams {
-  return new URLSearchParams(url.hash.slice(1));
 }
 
 function refused(why: string): TokenError {

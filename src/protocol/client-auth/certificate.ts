@@ -1,5 +1,5 @@
 import { invalidOption } from '../../core/check-option.js';
-import { base64url } from '../../core/random.js';
+import { base64url } from '../../core/base64url.js';
 
 /** The first certificate of a PEM text (RFC 7468 §5), decoded. */
 export function readCertificate(option: string, value: unknown): Uint8Array<ArrayBuffer> {

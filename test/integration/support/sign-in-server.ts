@@ -5,15 +5,22 @@ export const api = 'https://api.example';
 export const redirectUri = 'http://localhost:4711/cb';
 
 const scopes = 'api:read api:write';
-const base = {
-  redirect_uris: [redirectUri],
-  post_logout_redirect_uris: ['http://localhost:4711/bye'],
-  grant_types: ['authorization_code', 'refresh_token'],
-  response_types: ['code'],
-};
+
+export interface SignInServerOptions {
+  /** Where the clients' users come back to. @default one address, and another after a sign-out */
+  readonly redirectUris?: readonly string[];
+  readonly tokenLifetimeS?: number;
+  readonly tokenDelayMs?: number;
+}
 
 /** oidc-provider with users: whoever comes is alice, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
-export async function startSignInServer() {
+export async function startSignInServer({ redirectUris = [redirectUri], tokenLifetimeS = 60, tokenDelayMs = 0 }: SignInServerOptions = {}) {
+  const base = {
+    redirect_uris: redirectUris,
+    post_logout_redirect_uris: [...redirectUris, 'http://localhost:4711/bye'],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  };
   const log: string[] = [];
   const refusals: string[] = [];
   let interact: RequestListener = () => undefined;
@@ -25,10 +32,12 @@ export async function startSignInServer() {
       { ...base, client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true },
     ],
     resources: { [api]: { scope: scopes } },
-    tokenLifetimeS: 60,
+    tokenLifetimeS,
+    tokenDelayMs,
     configuration: {
       pkce: { required: () => true },
-      ttl: { AccessToken: 60, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600, RefreshToken: 3600, Session: 3600 },
+      clientBasedCORS: (_context: unknown, origin: string) => redirectUris.some((uri) => new URL(uri).origin === origin),
+      ttl: { AccessToken: tokenLifetimeS, AuthorizationCode: 60, Grant: 3600, IdToken: 300, Interaction: 600, RefreshToken: 3600, Session: 3600 },
       scopes: ['openid', 'offline_access', 'email'],
       claims: { openid: ['sub'], email: ['email'] },
       conformIdTokenClaims: false,

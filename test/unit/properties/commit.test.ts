@@ -7,7 +7,7 @@ import { hold, hourMs, sent, tokenSet } from './arbitraries.js';
 /** Something happens to the record that is current then, or to one that is not current any more. */
 type Happening = (record: GrantRecord) => Outcome;
 
-const reason: Arbitrary<EndReason> = fc.constantFrom('grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared');
+const reason: Arbitrary<EndReason> = fc.constantFrom('grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared', 'key_lost');
 const targetKey = fc.nat(29).map((number) => `target-${number}`);
 const refreshToken = fc.option(
   fc.nat(9).map((number) => `rt-${number}`),

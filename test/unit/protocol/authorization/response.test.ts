@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readAuthorizationResponse, stateOf, withoutResponse } from '../../../../src/protocol/authorization/authorization-response.js';
+import { readAuthorizationResponse } from '../../../../src/protocol/authorization/authorization-response.js';
+import { stateOf, withoutResponse } from '../../../../src/protocol/authorization/callback-url.js';
 import type { AuthorizationTransaction } from '../../../../src/protocol/authorization/authorization-transaction.js';
 import { redeemCode } from '../../../../src/protocol/authorization/redeem-code.js';
 import { context, failure, standingClock, thrown } from '../wire.js';

@@ -1,0 +1,85 @@
+import type { Clock } from '../core/clock.js';
+import type { TokenEvent } from '../core/events.js';
+import type { KeyStore } from '../core/key-store.js';
+import type { TokenStore } from '../core/token-store.js';
+import { encryptedStore } from '../storage/encrypted.js';
+import { indexedDbStore } from '../storage/indexed-db.js';
+import { indexedDbKeyStore } from '../storage/indexed-db-key-store.js';
+import { memoryStore } from '../storage/memory.js';
+import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
+
+/** Where a session keeps things unless the application says otherwise. */
+export interface BrowserStorage {
+  readonly store: TokenStore;
+  readonly keyStore: KeyStore;
+  /** Whether the browser keeps nothing, so that only this page's memory does. Asks the browser at the first call. */
+  isDegraded(): Promise<boolean>;
+}
+
+/**
+ * IndexedDB, encrypted under a key that cannot be exported. Where the browser gives none (private mode, storage turned off,
+ * no Web Locks), or no room when nothing is kept yet, this page's memory for as long as it lives, and one event. What others
+ * may share is never taken into memory: two would spend one refresh token. (`standards.md` X6, X25)
+ */
+export function browserStorage(clock: Clock, report: (event: TokenEvent) => void): BrowserStorage {
+  const keyStore = indexedDbKeyStore();
+  const shared = encryptedStore(indexedDbStore({ clock }), webCryptoCipher({ keyStore }));
+  let choosing: Promise<TokenStore> | undefined;
+
+  function degrade(why: string): TokenStore {
+    report({ type: 'warning', code: 'storage_degraded', message: `the session lives in this page's memory alone: ${why}` });
+    const memory = memoryStore({ clock });
+    choosing = Promise.resolve(memory);
+    return memory;
+  }
+
+  async function choose(): Promise<TokenStore> {
+    if (globalThis.navigator?.locks === undefined) return degrade('this browser has no Web Locks');
+    try {
+      await shared.get('tokenkeep:1:probe');
+      return shared;
+    } catch {
+      return degrade('IndexedDB does not open');
+    }
+  }
+
+  const chosen = (): Promise<TokenStore> => {
+    choosing ??= choose();
+    return choosing;
+  };
+
+  const store: TokenStore = {
+    shared: true,
+    lock: {
+      shared: true,
+      run: async (name, task, options) => {
+        const { lock } = await chosen();
+        if (lock === undefined) throw new TypeError('a store without a lock');
+        return lock.run(name, task, options);
+      },
+    },
+    get: async (key) => (await chosen()).get(key),
+    async set(key, value, write) {
+      const first = await chosen();
+      try {
+        return await first.set(key, value, write);
+      } catch (error) {
+        if (first !== shared || write.expected !== undefined) throw error;
+        return degrade('IndexedDB cannot be written').set(key, value, write);
+      }
+    },
+    delete: async (key, expected) => (await chosen()).delete(key, expected),
+    subscribe(key, listener) {
+      let undo: (() => void) | undefined;
+      let over = false;
+      chosen().then((each) => {
+        if (!over) undo = each.subscribe?.(key, listener);
+      });
+      return () => {
+        over = true;
+        undo?.();
+      };
+    },
+  };
+  return { store, keyStore, isDegraded: async () => (await chosen()) !== shared };
+}

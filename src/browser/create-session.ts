@@ -1,0 +1,238 @@
+import type { AccessToken } from '../core/access-token.js';
+import { checkOptions } from '../core/check-option.js';
+import { isTokenError, TokenError } from '../core/errors.js';
+import { isolated } from '../core/isolated.js';
+import { readClaims } from '../core/read-claims.js';
+import type { GetTokenOptions, TokenSource } from '../core/token-source.js';
+import { abortable } from '../core/waiting.js';
+import { createHttpClient } from '../http/create-http-client.js';
+import { disposedError, endedError } from '../manager/failures.js';
+import { targetKey } from '../manager/target-key.js';
+import type { TokenSnapshot } from '../manager/token-manager.js';
+import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
+import { takeCallback } from './callback.js';
+import type { LiveSession } from './live-session.js';
+import type { Session, SessionOptions, SessionSnapshot } from './session.js';
+import { setUpSession } from './session-setup.js';
+import { StoredSession } from './stored-session.js';
+
+const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user'] as const;
+// A file that is missing is not asked for again with every call.
+const reloadMs = 5_000;
+
+/**
+ * A user's session in a browser, by the authorization code flow with PKCE. Construction touches nothing of the browser, so a
+ * server may render with it; `start()` begins.
+ *
+ * What a page needs to call its APIs with stored tokens is here. The code that renews and signs in is loaded right after the
+ * restore, or when it is needed; while it cannot be had, valid tokens are served, and else `code_unavailable` is thrown.
+ * @throws {TokenError} `invalid_option`
+ */
+export function createSession(options: SessionOptions): Session {
+  const setup = setUpSession(options);
+  const { clock, journal } = setup;
+  const stored = new StoredSession(setup, async (request) => (await load()).prove(request));
+  const listeners = new Set<() => void>();
+  const gone = new AbortController();
+  let live: LiveSession | undefined;
+  let loading: Promise<LiveSession> | undefined;
+  let restoring: Promise<void> | undefined;
+  let isRestored = false;
+  let starting: Promise<SessionSnapshot> | undefined;
+  let callback: URL | undefined;
+  let disposed: Promise<void> | undefined;
+  let snapshot: SessionSnapshot | undefined;
+  let claims: { readonly of: string; readonly user: IdTokenClaims | undefined } | undefined;
+
+  function load(): Promise<LiveSession> {
+    loading ??= open().catch((error: unknown) => {
+      const forget = (): void => {
+        loading = undefined;
+      };
+      clock.sleep(reloadMs, gone.signal, { idle: true }).then(forget, forget);
+      throw error;
+    });
+    return loading;
+  }
+
+  async function open(): Promise<LiveSession> {
+    const missing = (): never => {
+      throw new TokenError('code_unavailable', 'the code that renews and signs in could not be loaded', { phase: 'manager' });
+    };
+    const { openLiveSession } = await import('./live-session.js').catch(missing);
+    gone.signal.throwIfAborted();
+    const opened = await openLiveSession(setup, changed);
+    live = opened;
+    if (disposed) await opened.tokens.dispose();
+    changed();
+    return opened;
+  }
+
+  function restore(): Promise<void> {
+    restoring ??= stored.read().then(() => {
+      isRestored = true;
+      changed();
+      // An old page after a deploy must not find it gone.
+      load().catch(() => undefined);
+    });
+    return restoring;
+  }
+
+  async function begin(): Promise<SessionSnapshot> {
+    callback ??= takeCallback(setup.options.redirectUri);
+    if (callback === undefined) await restore();
+    else {
+      // The page goes on where the sign-in began, once it is complete or has failed for good.
+      await (await load()).finish(callback);
+      callback = undefined;
+      isRestored = true;
+    }
+    changed();
+    return current();
+  }
+
+  function start(): Promise<SessionSnapshot> {
+    starting ??= begin().catch((error: unknown) => {
+      isRestored = true;
+      // Nothing was lost: the next call goes on.
+      if (isTokenError(error) && error.kind === 'transient') starting = undefined;
+      else callback = undefined;
+      changed();
+      throw error;
+    });
+    return starting;
+  }
+
+  function sourceOf(key: string, ofLive: (session: LiveSession) => TokenSource): TokenSource {
+    let source: TokenSource | undefined;
+    return {
+      getToken(wanted) {
+        if (source === undefined && live) source = ofLive(live);
+        return source ? source.getToken(wanted) : early(key, ofLive, wanted);
+      },
+    };
+  }
+
+  // Served from what was stored, while the code that renews is on its way.
+  async function early(key: string, ofLive: (session: LiveSession) => TokenSource, wanted: GetTokenOptions = {}): Promise<AccessToken> {
+    const { invalidToken, minValidMs, signal } = wanted;
+    signal?.throwIfAborted();
+    if (disposed) throw disposedError();
+    const ready = (starting ?? restore()).then(
+      () => undefined,
+      () => undefined,
+    );
+    await abortable(abortable(ready, gone.signal), signal);
+    const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
+    const held = live ? undefined : stored.held(key);
+    const decision = stored.decide(key, request);
+    const renewed = async (): Promise<AccessToken> => ofLive(await load()).getToken(wanted);
+    if (!held || !(decision.do === 'use' || decision.do === 'useAndRenew')) return abortable(abortable(renewed(), gone.signal), signal);
+    if (decision.do === 'useAndRenew') renewed().catch(() => undefined);
+    return held.token;
+  }
+
+  function describe(): SessionSnapshot {
+    const record = live?.record() ?? stored.record;
+    const { idToken = '' } = record;
+    if (claims?.of !== idToken) claims = { of: idToken, user: claimsOf(idToken) };
+    const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
+    const state = isSignedIn ? 'signed_in' : isRestored || live ? 'signed_out' : 'restoring';
+    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), state, user: isSignedIn ? claims.user : undefined };
+  }
+
+  function storedSnapshot(): TokenSnapshot {
+    const held = stored.held('');
+    const { ended } = stored.record;
+    const status = disposed ? 'disposed' : stored.isUsable(held) ? 'ready' : ended ? 'ended' : 'empty';
+    const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
+    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: ended && endedError(ended) };
+  }
+
+  // The same object as long as it says the same.
+  function current(): SessionSnapshot {
+    const next = describe();
+    if (!facts.every((fact) => snapshot?.[fact] === next[fact])) snapshot = Object.freeze(next);
+    return snapshot ?? next;
+  }
+
+  function changed(): void {
+    const before = snapshot;
+    if (current() === before) return;
+    const failed = (): void => journal.report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
+    for (const listener of listeners) isolated(listener, undefined, failed);
+  }
+
+  function dispose(): Promise<void> {
+    disposed ??= (async () => {
+      gone.abort(disposedError());
+      await live?.tokens.dispose();
+      changed();
+      listeners.clear();
+    })();
+    return disposed;
+  }
+
+  const own = sourceOf('', (session) => session.tokens);
+  const session: Session = {
+    start,
+    getToken: own.getToken,
+    for(target) {
+      const key = targetKey(target);
+      return key === '' ? own : sourceOf(key, ({ tokens }) => tokens.for(target));
+    },
+    ready: async (wanted) => void (await own.getToken(wanted)),
+    peek() {
+      if (live) return live.tokens.peek();
+      return stored.decide('', undefined).do.startsWith('use') ? stored.held('')?.token : undefined;
+    },
+    snapshot: current,
+    subscribe(listener) {
+      // A wrapper of its own, so that one listener may be subscribed twice.
+      const each = (): void => listener();
+      listeners.add(each);
+      return () => listeners.delete(each);
+    },
+    explain: () => journal.entries,
+    get user() {
+      return current().user;
+    },
+    signIn: async (wanted) => {
+      await (await load()).signIn(wanted);
+      return current();
+    },
+    async signOut(wanted = {}) {
+      let opened: LiveSession;
+      try {
+        opened = await load();
+      } catch (error) {
+        if (!isTokenError(error) || error.code !== 'code_unavailable') throw error;
+        await stored.remove();
+        journal.report({ type: 'session_ended', reason: 'cleared', elsewhere: false });
+        return changed();
+      }
+      await opened.signOut(wanted);
+    },
+    userInfo: async () => (await load()).userInfo(),
+    http(httpOptions) {
+      checkOptions('http', httpOptions);
+      const { tokens = session, clock: timer = options.clock, ...rest } = httpOptions;
+      return createHttpClient({ ...rest, tokens, clock: timer });
+    },
+    revoke: async () => (await load()).tokens.revoke(),
+    clear: async () => (await load()).tokens.clear(),
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+  return session;
+}
+
+// What is stored was validated when it came.
+function claimsOf(idToken: string): IdTokenClaims | undefined {
+  const claims = readClaims(idToken);
+  return claims && isIdentified(claims) ? Object.freeze(claims) : undefined;
+}
+
+function isIdentified(claims: object): claims is IdTokenClaims {
+  return 'sub' in claims && typeof claims.sub === 'string';
+}

@@ -1,0 +1,87 @@
+import type { ProofRequest } from '../core/grant.js';
+import { checkTokenParameters } from '../core/token-parameters.js';
+import { checkOptions } from '../core/check-option.js';
+import { digest } from '../core/random.js';
+import { buildManager } from '../manager/build-manager.js';
+import { recordName } from '../manager/record-name.js';
+import type { GrantRecord } from '../manager/state.js';
+import type { TokenManager } from '../manager/token-manager.js';
+import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-info.js';
+import { readClaims } from '../core/read-claims.js';
+import { TokenError } from '../core/errors.js';
+import { watchPage } from './page-life.js';
+import { tabRenewal } from './tab-renewal.js';
+import type { SessionSignInOptions, SignOutOptions } from './session.js';
+import type { SessionSetup } from './session-setup.js';
+import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
+import { signOut } from './sign-out.js';
+import { transactionsIn } from './transactions.js';
+
+/** A session with all of its code: loaded on demand, then in charge. */
+export interface LiveSession {
+  readonly tokens: TokenManager;
+  record(): GrantRecord;
+  prove(request: ProofRequest): Promise<string>;
+  /** Finishes the sign-in that a callback answers. */
+  finish(callback: URL): Promise<void>;
+  signIn(options?: SessionSignInOptions): Promise<void>;
+  signOut(options: SignOutOptions): Promise<void>;
+  userInfo(): Promise<UserInfo>;
+}
+
+/**
+ * Opens it, and reads the store. `changed` is called after each change of what there is to see.
+ * @throws {TokenError} `invalid_option` for what only this code can check.
+ */
+export async function openLiveSession(setup: SessionSetup, changed: () => void): Promise<LiveSession> {
+  const { options, clock, journal, store, ownStorage } = setup;
+  const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
+  const name = await recordName({ id: setup.grantId }, '', digest);
+  const renewal = await tabRenewal(setup, name);
+  const { grant, server } = renewal;
+  const kept = buildManager(
+    { grant, store, lock, clock, keepFresh, maxTargets, skewMs, minValidMs },
+    { renew: renewal.renew, endsWithStore: store.shared === true, journal },
+  );
+  const { tokens } = kept;
+  tokens.subscribe(changed);
+  const stopWatching = watchPage(() => void kept.recheck());
+  await kept.recheck();
+
+  const tools: SignInTools = {
+    setup,
+    server,
+    defaults: checkTokenParameters(options),
+    transactions: transactionsIn(ownStorage.store, `${name}:transactions`, clock),
+    kept,
+    seal: renewal.seal,
+    context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
+  };
+  const finished = new Map<string, Promise<void>>();
+
+  async function dispose(): Promise<void> {
+    stopWatching();
+    await tokens.dispose();
+  }
+
+  return {
+    tokens: { ...tokens, dispose, [Symbol.asyncDispose]: dispose },
+    record: kept.record,
+    async prove(request) {
+      if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
+      return grant.prove(request, clock);
+    },
+    finish: (callback) => finishSignIn(callback, tools, finished),
+    async signIn(wanted = {}) {
+      checkOptions('signIn', wanted);
+      await signIn(wanted, tools);
+    },
+    signOut: (wanted) => signOut(wanted, tools),
+    async userInfo() {
+      const token = await tokens.getToken();
+      const { sub } = readClaims(kept.record().idToken ?? '') ?? {};
+      if (typeof sub !== 'string') throw new TokenError('login_required', 'nobody is signed in with the scope "openid"', { phase: 'user_info' });
+      return requestUserInfo(server, token, sub, tools.context());
+    },
+  };
+}

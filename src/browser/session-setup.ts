@@ -1,0 +1,69 @@
+import { checkDuration, checkFunction, checkOptions, checkPort, checkResource, checkScope, checkString, invalidOption } from '../core/check-option.js';
+import type { Clock } from '../core/clock.js';
+import type { KeyStore } from '../core/key-store.js';
+import { checkInsecureOrigins } from '../core/secure-url.js';
+import { checkClock } from '../core/system-clock.js';
+import type { TokenStore } from '../core/token-store.js';
+import { Journal } from '../manager/journal.js';
+import { checkRedirectUri } from '../protocol/authorization/redirect-uri.js';
+import { type BrowserStorage, browserStorage } from './browser-storage.js';
+import type { SessionOptions } from './session.js';
+
+/** What the parts of one session share. */
+export interface SessionSetup {
+  readonly options: SessionOptions;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  /** Names the session's record. The scope is not in it: a release that asks for more signs nobody out. */
+  readonly grantId: string;
+  /** Where the tokens are. */
+  readonly store: TokenStore;
+  /** Where sign-ins under way are kept, wherever the tokens are. */
+  readonly ownStorage: BrowserStorage;
+  readonly keyStore: KeyStore;
+  readonly skewMs: number;
+  readonly minValidMs: number;
+}
+
+const optionNames = [
+  ...['issuer', 'server', 'clientId', 'auth', 'fetch', 'preset', 'allowInsecureHttp', 'redirectUri', 'scope', 'resource', 'audience', 'params', 'name', 'dpop'],
+  ...['skewMs', 'minValidMs', 'store', 'lock', 'clock', 'keepFresh', 'maxTargets', 'onEvent'],
+];
+
+/**
+ * Checks what can be checked without the code that talks to the server, which checks the rest when it is loaded. Touches
+ * nothing of the browser.
+ * @throws {TokenError} `invalid_option`
+ */
+export function setUpSession(options: SessionOptions): SessionSetup {
+  checkOptions('createSession', options, optionNames);
+  const { issuer, server, onEvent, name = 'default', dpop = false } = options;
+  const clientId = checkString('clientId', options.clientId);
+  if ((issuer === undefined) === (server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', issuer);
+  const named = checkString(issuer === undefined ? 'server.issuer' : 'issuer', issuer ?? server?.issuer);
+  checkRedirectUri(options.redirectUri, checkInsecureOrigins(options.allowInsecureHttp));
+  checkScope('scope', options.scope);
+  checkResource('resource', options.resource);
+  checkString('name', name);
+  checkFunction('fetch', options.fetch);
+  checkFunction('onEvent', onEvent);
+  checkPort('store', options.store, ['get', 'set', 'delete']);
+  checkPort('lock', options.lock, ['run']);
+  if (typeof dpop !== 'boolean') throw invalidOption('dpop', 'true or false', dpop);
+  // Tokens and keys do not belong on a page that everyone on the way can change. (`standards.md` S19)
+  if (globalThis.isSecureContext === false) throw invalidOption('createSession', 'a page on https or localhost', undefined);
+  const clock = checkClock(options.clock);
+  const journal = new Journal(clock, onEvent);
+  const ownStorage = browserStorage(clock, journal.report);
+  return {
+    options,
+    clock,
+    journal,
+    grantId: JSON.stringify(['session', named, clientId, name, dpop]),
+    store: options.store ?? ownStorage.store,
+    ownStorage,
+    keyStore: ownStorage.keyStore,
+    skewMs: checkDuration('skewMs', options.skewMs, 60_000),
+    minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
+  };
+}

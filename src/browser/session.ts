@@ -1,0 +1,78 @@
+import type { TokenTarget } from '../core/token-source.js';
+import type { createHttpClient, HttpClientOptions } from '../http/create-http-client.js';
+import type { TokenManagerOptions } from '../manager/create-token-manager.js';
+import type { TokenManager, TokenSnapshot } from '../manager/token-manager.js';
+import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
+import type { SignInOptions } from '../protocol/authorization/sign-in-options.js';
+import type { UserInfo } from '../protocol/authorization/user-info.js';
+import type { AuthorizationServerOptions } from '../protocol/issuer/authorization-server.js';
+
+/** The server, the client, where it sends its users back to, what its tokens are for, and how they are kept. */
+export interface SessionOptions extends Omit<AuthorizationServerOptions, 'dpop'>, TokenTarget, Omit<TokenManagerOptions, 'grant'> {
+  /** Where the server sends the user after a sign-in: as registered there, on this origin. */
+  readonly redirectUri: string;
+  /** Tells sessions of one client on one origin apart, such as two users at once. @default 'default' */
+  readonly name?: string | undefined;
+  /** Binds the tokens to a key of this browser that cannot be exported (RFC 9449). @default false */
+  readonly dpop?: boolean | undefined;
+}
+
+/** A sign-in as a session begins it. */
+export interface SessionSignInOptions extends SignInOptions {
+  /** How the user gets to the server. @default 'redirect' */
+  readonly via?: 'redirect' | 'popup' | undefined;
+  /** Where the user is to be afterwards: a URL of this origin. @default where they are now */
+  readonly returnTo?: string | undefined;
+}
+
+export interface SignOutOptions {
+  /** Ends the user's session at the server too, which means to go there (OpenID Connect RP-Initiated Logout). @default false */
+  readonly provider?: boolean | undefined;
+  /** Where to go afterwards: a URL of this origin; registered at the server where that is asked to come back. */
+  readonly returnTo?: string | undefined;
+}
+
+/** The state of a session at a glance; the same object until it changes. Holds no secret. */
+export interface SessionSnapshot extends TokenSnapshot {
+  /** `restoring` until the store was read, or the sign-in in the URL is complete. */
+  readonly state: 'restoring' | 'signed_in' | 'signed_out';
+  /** Who is signed in, as their ID token says; undefined without the scope `openid`. */
+  readonly user: IdTokenClaims | undefined;
+}
+
+/** A user's session in a browser: signs in and out, keeps the tokens alive, across reloads and tabs. */
+export interface Session extends TokenManager {
+  /**
+   * Finishes the sign-in that the URL carries, if it carries one, else restores what is stored. Call it once when the page
+   * loads, before a router reads the URL; further calls get the same result.
+   * @throws {TokenError} when a sign-in failed: `callback_refused`, `login_required` (the user declined), `code_lost`,
+   * `id_token_rejected`, … A failed restore throws nothing: nobody is signed in, then.
+   */
+  start(): Promise<SessionSnapshot>;
+  /**
+   * Sends the user to the server to sign in, and back. The promise stays open while the page goes away.
+   * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable`.
+   */
+  signIn(options?: SessionSignInOptions): Promise<SessionSnapshot>;
+  /**
+   * Forgets all tokens here and in all tabs, which works offline, then revokes them at the server, as far as it can be
+   * reached within two seconds. A renewal that is under way brings nothing back.
+   * @throws {TokenError} `invalid_option`; `store_unavailable` when the tokens could not be removed from the store.
+   */
+  signOut(options?: SignOutOptions): Promise<void>;
+  /** Who is signed in, as their validated ID token says; undefined without the scope `openid`. */
+  readonly user: IdTokenClaims | undefined;
+  /**
+   * What the server tells of the user (OpenID Connect Core §5.3).
+   * @throws {TokenError} as `getToken`; `id_token_rejected` when the answer is about somebody else.
+   */
+  userInfo(): Promise<UserInfo>;
+  snapshot(): SessionSnapshot;
+  /** A ky instance whose requests carry a token and are repeated once after a 401. See `createHttpClient`. */
+  http(options: SessionHttpOptions): ReturnType<typeof createHttpClient>;
+}
+
+export interface SessionHttpOptions extends Omit<HttpClientOptions, 'tokens'> {
+  /** Where the tokens come from: `session.for(target)` for another API. @default the session's own tokens */
+  readonly tokens?: HttpClientOptions['tokens'] | undefined;
+}

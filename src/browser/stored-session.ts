@@ -1,0 +1,73 @@
+import { digest } from '../core/random.js';
+import { ageMs, instant } from '../core/instant.js';
+import { withTimeLimit } from '../core/waiting.js';
+import type { Prove } from '../core/access-token.js';
+import { type Decision, decide, type TokenRequest } from '../manager/decide.js';
+import { unavailable } from '../manager/failures.js';
+import { parseRecord } from '../manager/record-format.js';
+import { recordName } from '../manager/record-name.js';
+import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.js';
+import type { SessionSetup } from './session-setup.js';
+
+const limitMs = 5_000;
+
+/**
+ * What the store holds of a session, read once: enough to serve its tokens while the code that renews is on its way.
+ */
+export class StoredSession {
+  record: GrantRecord = emptyRecord;
+  readonly #setup: SessionSetup;
+  readonly #prove: Prove;
+
+  constructor(setup: SessionSetup, prove: Prove) {
+    this.#setup = setup;
+    this.#prove = prove;
+  }
+
+  /** Never fails: what cannot be read is not there yet, and whoever renews will say why. */
+  async read(): Promise<void> {
+    const { store, clock, skewMs, minValidMs } = this.#setup;
+    const began = instant(clock);
+    try {
+      const stored = await withTimeLimit(
+        clock,
+        limitMs,
+        async () => store.get(await this.#name()),
+        () => unavailable('the store is slow'),
+      );
+      this.record = (stored && parseRecord(stored, began, { skewMs, minValidMs, spread: 0, prove: this.#prove })) ?? emptyRecord;
+    } catch {
+      // Asked again, and reported, by the manager.
+    }
+  }
+
+  held(targetKey: string): HeldToken | undefined {
+    return this.record.tokens.find((held) => held.targetKey === targetKey);
+  }
+
+  decide(targetKey: string, request: TokenRequest | undefined): Decision {
+    const { clock } = this.#setup;
+    const known = { loaded: true, ended: undefined, held: this.held(targetKey), flight: undefined, cooldown: undefined };
+    return decide(known, request, clock.now(), clock.monotonicMs());
+  }
+
+  isUsable(held: HeldToken | undefined): held is HeldToken {
+    return held !== undefined && ageMs(held, this.#setup.clock) < held.refuseAgeMs;
+  }
+
+  /** Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs. */
+  async remove(): Promise<void> {
+    const { store } = this.#setup;
+    const name = await this.#name();
+    // Somebody may write at the same time.
+    for (let tries = 0; tries < 5; tries++) {
+      const stored = await store.get(name);
+      if (stored === undefined || (await store.delete(name, stored.version))) break;
+    }
+    this.record = emptyRecord;
+  }
+
+  #name(): Promise<string> {
+    return recordName({ id: this.#setup.grantId }, '', digest);
+  }
+}

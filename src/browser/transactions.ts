@@ -1,0 +1,38 @@
+import { parseObject } from '../core/parse-object.js';
+import { randomId } from '../core/random.js';
+import type { Clock } from '../core/clock.js';
+import { TokenError } from '../core/errors.js';
+import type { TokenStore } from '../core/token-store.js';
+import { type AuthorizationTransaction, maxTransactions, parseTransaction, transactionTtlMs } from '../protocol/authorization/authorization-transaction.js';
+
+const writes = 5;
+
+/** The sign-ins of one session that are under way, in all tabs: at most ten, for ten minutes. (`standards.md` A3) */
+export interface Transactions {
+  /** @throws {TokenError} `store_unavailable` */
+  add(transaction: AuthorizationTransaction): Promise<void>;
+  /** Takes one out, for good; undefined when nobody began it, it is too old, or it was taken already. */
+  take(state: string): Promise<AuthorizationTransaction | undefined>;
+}
+
+export function transactionsIn(store: TokenStore, key: string, clock: Clock): Transactions {
+  const unavailable = (what: string): TokenError => new TokenError('store_unavailable', what, { phase: 'store' });
+
+  // One value for all, so that their number is bounded; a lost compare-and-swap looks again.
+  async function change<T>(update: (now: readonly AuthorizationTransaction[]) => readonly [readonly AuthorizationTransaction[], T]): Promise<T> {
+    for (let tries = 0; tries < writes; tries++) {
+      const stored = await store.get(key);
+      const { list } = parseObject(stored?.value) ?? {};
+      const known = (Array.isArray(list) ? list : []).flatMap((each) => parseTransaction(JSON.stringify(each)) ?? []);
+      const [next, result] = update(known.filter(({ createdAt }) => clock.now() - createdAt <= transactionTtlMs));
+      if (next.length === known.length && stored !== undefined && next.every((each, index) => each === known[index])) return result;
+      if (await store.set(key, JSON.stringify({ list: next }), { expected: stored?.version, next: randomId() })) return result;
+    }
+    throw unavailable('the sign-ins under way keep changing under this write');
+  }
+
+  return {
+    add: (transaction) => change((known) => [[...known, transaction].slice(-maxTransactions), undefined]),
+    take: (state) => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)]),
+  };
+}

@@ -1,0 +1,6 @@
+import type { Grant } from '../core/grant.js';
+
+/** What a grant's record is called in a store, and its lock: a digest, which tells nothing of the grant. (`standards.md` X2) */
+export async function recordName(grant: Pick<Grant, 'id' | 'identity'>, targetKey: string, digest: (text: string) => Promise<string>): Promise<string> {
+  return `tokenkeep:1:${await digest(JSON.stringify([grant.id, await grant.identity?.(), targetKey]))}`;
+}
