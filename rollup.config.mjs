@@ -1,6 +1,16 @@
 import esbuild from 'rollup-plugin-esbuild';
 import { entries, packageJson } from './test/support/entries.mjs';
 
+/**
+ * What every service loads, in two files: small ones cost more to find than to read. What is loaded on demand stays by itself.
+ * @param {string} module
+ */
+function manualChunks(module) {
+  if (/\/src\/(manager\/|protocol\/(?!authorization\/)|core\/access-token\.)/.test(module) && !module.endsWith('/jose.ts')) return 'tokens';
+  if (/\/src\/(core\/|locks\/local\.|storage\/memory\.)/.test(module)) return 'core';
+  return undefined;
+}
+
 /** @type {import('rollup').RollupOptions} */
 export default {
   input: Object.fromEntries(entries.map(({ code, source }) => [code.replace(/^dist\/|\.js$/g, ''), source])),
@@ -15,6 +25,10 @@ export default {
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name].js',
     hoistTransitiveImports: false,
+    manualChunks,
+    onlyExplicitManualChunks: true,
+    // Else rollup merges the re-exports of jose, which are no code, into a chunk that everybody loads.
+    experimentalMinChunkSize: 0,
   },
   // An undeclared dependency or an import cycle would break in the user's hands.
   onwarn(warning) {

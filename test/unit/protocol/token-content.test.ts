@@ -39,5 +39,5 @@ it('reads the claims of a token for display for a lifetime that nobody names, an
   const readers = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(
     (path) => path.endsWith('.ts') && !path.startsWith('testing/') && /\b(?:readClaims|decodeJwt)\(/.test(readFileSync(`src/${path}`, 'utf8')),
   );
-  expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/id-token.ts', 'protocol/to-token-set.ts']);
+  expect(readers.sort()).toEqual(['core/access-token.ts', 'core/read-claims.ts', 'protocol/authorization/id-token.ts', 'protocol/wire/to-token-set.ts']);
 });
