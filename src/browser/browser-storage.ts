@@ -4,14 +4,12 @@ import type { KeyStore } from '../core/key-store.js';
 import type { TokenStore } from '../core/token-store.js';
 import { encryptedStore } from '../storage/encrypted.js';
 import { indexedDbStore } from '../storage/indexed-db.js';
-import { indexedDbKeyStore } from '../storage/indexed-db-key-store.js';
 import { memoryStore } from '../storage/memory.js';
 import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
 
 /** Where a session keeps things unless the application says otherwise. */
 export interface BrowserStorage {
   readonly store: TokenStore;
-  readonly keyStore: KeyStore;
   /** Whether the browser keeps nothing, so that only this page's memory does. Asks the browser at the first call. */
   isDegraded(): Promise<boolean>;
 }
@@ -21,8 +19,7 @@ export interface BrowserStorage {
  * no Web Locks), or no room when nothing is kept yet, this page's memory for as long as it lives, and one event. What others
  * may share is never taken into memory: two would spend one refresh token. (`standards.md` X6, X25)
  */
-export function browserStorage(clock: Clock, report: (event: TokenEvent) => void): BrowserStorage {
-  const keyStore = indexedDbKeyStore();
+export function browserStorage(clock: Clock, report: (event: TokenEvent) => void, keyStore: KeyStore): BrowserStorage {
   const shared = encryptedStore(indexedDbStore({ clock }), webCryptoCipher({ keyStore }));
   let choosing: Promise<TokenStore> | undefined;
 
@@ -81,5 +78,5 @@ export function browserStorage(clock: Clock, report: (event: TokenEvent) => void
       };
     },
   };
-  return { store, keyStore, isDegraded: async () => (await chosen()) !== shared };
+  return { store, isDegraded: async () => (await chosen()) !== shared };
 }

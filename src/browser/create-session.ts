@@ -2,7 +2,6 @@ import type { AccessToken } from '../core/access-token.js';
 import { checkOptions } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
-import { readClaims } from '../core/read-claims.js';
 import type { GetTokenOptions, TokenSource } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { createHttpClient } from '../http/create-http-client.js';
@@ -15,6 +14,7 @@ import type { LiveSession } from './live-session.js';
 import type { Session, SessionOptions, SessionSnapshot } from './session.js';
 import { setUpSession } from './session-setup.js';
 import { StoredSession } from './stored-session.js';
+import { storedUser } from './stored-user.js';
 
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user'] as const;
 // A file that is missing is not asked for again with every call.
@@ -135,7 +135,7 @@ export function createSession(options: SessionOptions): Session {
   function describe(): SessionSnapshot {
     const record = live?.record() ?? stored.record;
     const { idToken = '' } = record;
-    if (claims?.of !== idToken) claims = { of: idToken, user: claimsOf(idToken) };
+    if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
     const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
     const state = isSignedIn ? 'signed_in' : isRestored || live ? 'signed_out' : 'restoring';
     return { ...(live?.tokens.snapshot() ?? storedSnapshot()), state, user: isSignedIn ? claims.user : undefined };
@@ -225,14 +225,4 @@ export function createSession(options: SessionOptions): Session {
     [Symbol.asyncDispose]: dispose,
   };
   return session;
-}
-
-// What is stored was validated when it came.
-function claimsOf(idToken: string): IdTokenClaims | undefined {
-  const claims = readClaims(idToken);
-  return claims && isIdentified(claims) ? Object.freeze(claims) : undefined;
-}
-
-function isIdentified(claims: object): claims is IdTokenClaims {
-  return 'sub' in claims && typeof claims.sub === 'string';
 }

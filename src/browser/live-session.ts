@@ -7,8 +7,9 @@ import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { TokenManager } from '../manager/token-manager.js';
 import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-info.js';
-import { readClaims } from '../core/read-claims.js';
+import { storedUser } from './stored-user.js';
 import { TokenError } from '../core/errors.js';
+import { browserStorage } from './browser-storage.js';
 import { watchPage } from './page-life.js';
 import { tabRenewal } from './tab-renewal.js';
 import type { SessionSignInOptions, SignOutOptions } from './session.js';
@@ -34,10 +35,12 @@ export interface LiveSession {
  * @throws {TokenError} `invalid_option` for what only this code can check.
  */
 export async function openLiveSession(setup: SessionSetup, changed: () => void): Promise<LiveSession> {
-  const { options, clock, journal, store, ownStorage } = setup;
+  const { options, clock, journal } = setup;
+  const storage = browserStorage(clock, journal.report, setup.keyStore);
+  const store = options.store ?? storage.store;
   const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
   const name = await recordName({ id: setup.grantId }, '', digest);
-  const renewal = await tabRenewal(setup, name);
+  const renewal = await tabRenewal(setup, storage, name);
   const { grant, server } = renewal;
   const kept = buildManager(
     { grant, store, lock, clock, keepFresh, maxTargets, skewMs, minValidMs },
@@ -52,7 +55,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     setup,
     server,
     defaults: checkTokenParameters(options),
-    transactions: transactionsIn(ownStorage.store, `${name}:transactions`, clock),
+    transactions: transactionsIn(storage.store, `${name}:transactions`, clock),
     kept,
     seal: renewal.seal,
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
@@ -79,9 +82,9 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     signOut: (wanted) => signOut(wanted, tools),
     async userInfo() {
       const token = await tokens.getToken();
-      const { sub } = readClaims(kept.record().idToken ?? '') ?? {};
-      if (typeof sub !== 'string') throw new TokenError('login_required', 'nobody is signed in with the scope "openid"', { phase: 'user_info' });
-      return requestUserInfo(server, token, sub, tools.context());
+      const user = storedUser(kept.record());
+      if (user === undefined) throw new TokenError('login_required', 'nobody is signed in with the scope "openid"', { phase: 'user_info' });
+      return requestUserInfo(server, token, user.sub, tools.context());
     },
   };
 }

@@ -6,7 +6,10 @@ import { checkClock } from '../core/system-clock.js';
 import type { TokenStore } from '../core/token-store.js';
 import { Journal } from '../manager/journal.js';
 import { checkRedirectUri } from '../protocol/authorization/redirect-uri.js';
-import { type BrowserStorage, browserStorage } from './browser-storage.js';
+import { encryptedStore } from '../storage/encrypted.js';
+import { indexedDbKeyStore } from '../storage/indexed-db-key-store.js';
+import { indexedDbRecords } from '../storage/indexed-db-records.js';
+import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
 import type { SessionOptions } from './session.js';
 
 /** What the parts of one session share. */
@@ -16,10 +19,8 @@ export interface SessionSetup {
   readonly journal: Journal;
   /** Names the session's record. The scope is not in it: a release that asks for more signs nobody out. */
   readonly grantId: string;
-  /** Where the tokens are. */
-  readonly store: TokenStore;
-  /** Where sign-ins under way are kept, wherever the tokens are. */
-  readonly ownStorage: BrowserStorage;
+  /** Reads, and if need be removes, what is stored. */
+  readonly records: Pick<TokenStore, 'get' | 'delete'>;
   readonly keyStore: KeyStore;
   readonly skewMs: number;
   readonly minValidMs: number;
@@ -54,15 +55,14 @@ export function setUpSession(options: SessionOptions): SessionSetup {
   if (globalThis.isSecureContext === false) throw invalidOption('createSession', 'a page on https or localhost', undefined);
   const clock = checkClock(options.clock);
   const journal = new Journal(clock, onEvent);
-  const ownStorage = browserStorage(clock, journal.report);
+  const keyStore = indexedDbKeyStore();
   return {
     options,
     clock,
     journal,
     grantId: JSON.stringify(['session', named, clientId, name, dpop]),
-    store: options.store ?? ownStorage.store,
-    ownStorage,
-    keyStore: ownStorage.keyStore,
+    records: options.store ?? encryptedStore(indexedDbRecords('tokenkeep'), webCryptoCipher({ keyStore })),
+    keyStore,
     skewMs: checkDuration('skewMs', options.skewMs, 60_000),
     minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
   };

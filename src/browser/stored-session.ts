@@ -4,7 +4,7 @@ import { withTimeLimit } from '../core/waiting.js';
 import type { Prove } from '../core/access-token.js';
 import { type Decision, decide, type TokenRequest } from '../manager/decide.js';
 import { unavailable } from '../manager/failures.js';
-import { parseRecord } from '../manager/record-format.js';
+import { parseRecord } from '../manager/parse-record.js';
 import { recordName } from '../manager/record-name.js';
 import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.js';
 import type { SessionSetup } from './session-setup.js';
@@ -26,13 +26,13 @@ export class StoredSession {
 
   /** Never fails: what cannot be read is not there yet, and whoever renews will say why. */
   async read(): Promise<void> {
-    const { store, clock, skewMs, minValidMs } = this.#setup;
+    const { records, clock, skewMs, minValidMs } = this.#setup;
     const began = instant(clock);
     try {
       const stored = await withTimeLimit(
         clock,
         limitMs,
-        async () => store.get(await this.#name()),
+        async () => records.get(await this.#name()),
         () => unavailable('the store is slow'),
       );
       this.record = (stored && parseRecord(stored, began, { skewMs, minValidMs, spread: 0, prove: this.#prove })) ?? emptyRecord;
@@ -57,12 +57,12 @@ export class StoredSession {
 
   /** Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs. */
   async remove(): Promise<void> {
-    const { store } = this.#setup;
+    const { records } = this.#setup;
     const name = await this.#name();
     // Somebody may write at the same time.
     for (let tries = 0; tries < 5; tries++) {
-      const stored = await store.get(name);
-      if (stored === undefined || (await store.delete(name, stored.version))) break;
+      const stored = await records.get(name);
+      if (stored === undefined || (await records.delete(name, stored.version))) break;
     }
     this.record = emptyRecord;
   }

@@ -7,6 +7,7 @@ import { signedInGrant } from '../protocol/authorization/signed-in-grant.js';
 import { dpop } from '../protocol/dpop/dpop.js';
 import { type AuthorizationServer, checkAuthorizationServer } from '../protocol/issuer/authorization-server.js';
 import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
+import type { BrowserStorage } from './browser-storage.js';
 import { sealedGrant } from './sealed-grant.js';
 import type { SessionSetup } from './session-setup.js';
 
@@ -25,10 +26,10 @@ export interface Renewal {
  * Renewal in this very page, under the lock. Where the browser keeps the session, its refresh token is sealed once more.
  * @throws {TokenError} `invalid_option`
  */
-export async function tabRenewal(setup: SessionSetup, name: string): Promise<Renewal> {
-  const { options, keyStore, ownStorage, grantId } = setup;
+export async function tabRenewal(setup: SessionSetup, storage: BrowserStorage, name: string): Promise<Renewal> {
+  const { options, keyStore, grantId } = setup;
   const { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params } = options;
-  const keepsKeys = options.store === undefined && !(await ownStorage.isDegraded());
+  const keepsKeys = options.store === undefined && !(await storage.isDegraded());
   const bound = options.dpop === true && { dpop: dpop(keepsKeys ? { keyStore, keyName: `${name}:dpop` } : {}) };
   const given = { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params, ...bound };
   const server = checkAuthorizationServer('createSession', given, further);

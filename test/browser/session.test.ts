@@ -34,8 +34,7 @@ afterEach(async () => {
 
 async function signIn(on: Page, returnTo = '/'): Promise<void> {
   await on.evaluate((to) => void app.session.signIn({ returnTo: to }), returnTo);
-  await on.waitForURL(`${site.url}${returnTo.slice(1)}`);
-  await appLoaded(on);
+  await on.waitForFunction(() => 'app' in globalThis && app.session.snapshot().state === 'signed_in', undefined, { polling: 10 });
   expect(await on.evaluate(() => app.started)).toBe('fine');
 }
 

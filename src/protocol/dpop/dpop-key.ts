@@ -62,12 +62,12 @@ async function newKey(alg: DpopAlgorithm = 'ES256'): Promise<DpopKey> {
 
 function kept(store: KeyStore, name: string, alg: DpopAlgorithm | undefined): () => Promise<DpopKey> {
   return async () => {
-    let isNew = false;
+    let made: CryptoKeyPair | undefined;
     let pair: unknown;
     try {
-      pair = await store.getOrCreate(name, () => {
-        isNew = true;
-        return newPair(alg);
+      pair = await store.getOrCreate(name, async () => {
+        made = await newPair(alg);
+        return made;
       });
     } catch (error) {
       // The key may still be there: nobody is asked to sign in again for this.
@@ -76,7 +76,9 @@ function kept(store: KeyStore, name: string, alg: DpopAlgorithm | undefined): ()
     const own = isKeyPair(pair) && algorithmOf(pair.privateKey);
     if (!isKeyPair(pair) || !own) throw new TokenError('key_lost', 'the key store holds no key pair that can sign proofs', { phase: 'store' });
     checkAlgorithm(own, alg);
-    return ofPair(pair, own, isNew);
+    const key = await ofPair(pair, own, false);
+    // Whoever came second at the first use has made one too, but is given the other's; and a store may give a copy.
+    return { ...key, isNew: made !== undefined && (await ofPair(made, own, true)).thumbprint === key.thumbprint };
   };
 }
 

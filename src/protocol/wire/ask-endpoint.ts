@@ -2,7 +2,7 @@ import { TokenError } from '../../core/errors.js';
 import type { GrantContext } from '../../core/grant.js';
 import { parseObject } from '../../core/parse-object.js';
 import { type AuthorizationServer, endpointFor } from '../issuer/authorization-server.js';
-import { type FormAnswer, type FormPost, postForm } from './post-form.js';
+import { type FormPost, postForm } from './post-form.js';
 import { pickMembers } from './response-members.js';
 import type { EndpointName } from '../issuer/server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
@@ -20,7 +20,7 @@ export interface EndpointAnswer {
 }
 
 /**
- * Asks an endpoint of the authorization server, and once more where only the date of what was signed was wrong.
+ * Asks an endpoint of the authorization server.
  * @throws {TokenError} `discovery_failed` when the server has no such endpoint; the failures of a token request.
  */
 export async function askEndpoint(
@@ -31,10 +31,7 @@ export async function askEndpoint(
   const metadata = await server.metadata(context);
   const url = endpointFor(server, metadata, endpoint);
   if (url === undefined) throw new TokenError('discovery_failed', `the metadata of ${server.issuer} has no ${endpoint}`, { phase: question.phase });
-  const post = (): Promise<FormAnswer> => postForm(server, { ...question, url, metadata }, context);
-  let form = await post();
-  if (form.misdated && (form.answer.status === 400 || form.answer.status === 401)) form = await post();
-  const { answer, sentAt, secrets } = form;
+  const { answer, sentAt, secrets } = await postForm(server, { ...question, url, metadata }, context);
   const object = parseObject(answer.text);
   const members = object && pickMembers(object, errorMembers);
   const isSuccess = answer.status === 200 || answer.status === 201;

@@ -4,6 +4,8 @@ import type { ClientAuth } from '../client-auth/client-auth.js';
 import { type Answer, type ExchangePhase, exchange } from './exchange.js';
 import type { ServerMetadata } from '../issuer/server-metadata.js';
 
+type FormContext = Pick<GrantContext, 'clock' | 'signal'>;
+
 /** One POST to an endpoint of the authorization server. */
 export interface FormPost {
   readonly phase: ExchangePhase;
@@ -17,6 +19,8 @@ export interface FormPost {
   readonly secrets: readonly string[];
   /** The DPoP nonce that the answer before asked for: it may be good for one request. @default the last one of the origin */
   readonly nonce?: string | undefined;
+  /** What it presents may be used once only, so that a wrong date does not send it again. (`standards.md` A11) */
+  readonly isSingleUse?: boolean | undefined;
 }
 
 /** An answer, and what its reader needs to know of the request. */
@@ -26,12 +30,20 @@ export interface FormAnswer {
   readonly sentAt: number;
   /** Everything that was sent and must not be shown. */
   readonly secrets: readonly string[];
-  /** Something was signed under a date that the server cannot have accepted. */
-  readonly misdated: boolean;
 }
 
-/** Sends a form with the client's authentication, and with a DPoP proof where a token is asked for (RFC 6749 §2.3, §3.2; RFC 9449 §5). */
-export async function postForm(server: AuthorizationServer, post: FormPost, { clock, signal }: GrantContext): Promise<FormAnswer> {
+/**
+ * Sends a form with the client's authentication, and with a DPoP proof where a token is asked for (RFC 6749 §2.3, §3.2; RFC 9449 §5);
+ * once more when something was signed under a date that the server cannot have accepted.
+ */
+export async function postForm(server: AuthorizationServer, post: FormPost, context: FormContext): Promise<FormAnswer> {
+  const first = await postOnce(server, post, context);
+  const { status, headers } = first.answer;
+  if (!first.isMisdated || post.isSingleUse || (status !== 400 && status !== 401)) return first;
+  return postOnce(server, { ...post, nonce: headers.get('dpop-nonce') ?? post.nonce }, context);
+}
+
+async function postOnce(server: AuthorizationServer, post: FormPost, { clock, signal }: FormContext): Promise<FormAnswer & { isMisdated: boolean }> {
   const { auth, dpop, nonces, time, preset, clientId } = server;
   const { phase, url, metadata } = post;
   const { origin } = new URL(url);
@@ -59,5 +71,5 @@ export async function postForm(server: AuthorizationServer, post: FormPost, { cl
   const nonce = answer.headers.get('dpop-nonce');
   if (dpop && nonce) nonces.set(origin, nonce);
   const hasMoved = time.learn(answer.headers, sentAt, clock);
-  return { answer, sentAt, secrets, misdated: isDated && hasMoved };
+  return { answer, sentAt, secrets, isMisdated: isDated && hasMoved };
 }

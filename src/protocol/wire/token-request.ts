@@ -12,13 +12,11 @@ import { errorMembers, toTokenError } from './to-token-error.js';
 import { parseExpiresIn, tokenMembers, toTokenSet } from './to-token-set.js';
 
 /** One token request, of any grant type. */
-export interface TokenRequest extends Pick<FormPost, 'body' | 'sign' | 'secrets'> {
+export interface TokenRequest extends Pick<FormPost, 'body' | 'sign' | 'secrets' | 'isSingleUse'> {
   readonly grantType: string;
   /** The scope that the answer is measured against. */
   readonly requested: readonly string[] | undefined;
   readonly isRenewable: boolean;
-  /** The grant may be used once only, so that nothing but a missing nonce sends it again. (`standards.md` A11) */
-  readonly isSingleUse?: boolean;
 }
 
 /** Sends token requests to a server. The returned function is a grant's only way out. */
@@ -35,11 +33,9 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
     }
     const url = endpointFor(server, metadata, 'token_endpoint') ?? '';
     const body = new URLSearchParams([['grant_type', request.grantType], ...request.body]);
-    // Each cause is mended once: a nonce that was missing (RFC 9449 §8), a date that was wrong.
-    const mended = new Set<'nonce' | 'date'>();
     let nonce: string | undefined;
     for (;;) {
-      const { answer, sentAt, secrets, misdated } = await postForm(server, { ...request, phase: 'token', url, metadata, body, nonce }, context);
+      const { answer, sentAt, secrets } = await postForm(server, { ...request, phase: 'token', url, metadata, body, nonce }, context);
       const members = readMembers(answer, preset);
       const isSuccess = (preset.successStatuses ?? [200]).includes(answer.status) && members !== undefined;
       if (isSuccess && (typeof members['error'] !== 'string' || members['access_token'] !== undefined)) {
@@ -50,16 +46,15 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
         isKeyAccepted = true;
         return tokens;
       }
-      nonce = answer.headers.get('dpop-nonce') ?? undefined;
-      const wantsNonce = dpop && members?.['error'] === 'use_dpop_nonce' && nonce;
-      const cause = wantsNonce ? 'nonce' : misdated && !request.isSingleUse && (answer.status === 400 || answer.status === 401) ? 'date' : undefined;
-      if (cause === undefined || mended.has(cause)) {
+      const wanted = dpop && members?.['error'] === 'use_dpop_nonce' && answer.headers.get('dpop-nonce');
+      // A nonce that was missing is presented once (RFC 9449 §8).
+      if (!wanted || nonce !== undefined) {
         const error = toTokenError(answer, members, { preset, isRenewable, secrets, clock: context.clock });
         // Tokens that are bound to a key end with it (RFC 9449 §5).
         const isKeyLost = error.code === 'grant_revoked' && !request.isSingleUse && !isKeyAccepted && (await dpop?.isNew());
         throw isKeyLost ? new TokenError('key_lost', 'the refresh token was refused with a DPoP key that is new', error) : error;
       }
-      mended.add(cause);
+      nonce = wanted;
     }
   };
 }

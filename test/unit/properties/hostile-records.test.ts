@@ -1,7 +1,8 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { isTokenError } from 'tokenkeep';
 import { afterEach, describe, expect, it } from 'vitest';
-import { formatRecord, parseRecord } from '../../../src/manager/record-format.js';
+import { formatRecord } from '../../../src/manager/format-record.js';
+import { parseRecord } from '../../../src/manager/parse-record.js';
 import { elapsedMs } from '../../../src/core/instant.js';
 import type { GrantRecord } from '../../../src/manager/state.js';
 import { at, defaults, hourMs } from './arbitraries.js';

@@ -1,6 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatRecord, parseRecord } from '../../../src/manager/record-format.js';
+import { formatRecord } from '../../../src/manager/format-record.js';
+import { parseRecord } from '../../../src/manager/parse-record.js';
 import type { Instant } from '../../../src/core/instant.js';
 import { emptyRecord, type GrantRecord, type HeldToken, type PendingRotation } from '../../../src/manager/state.js';
 import { ageOf, at, defaults, hold, hourMs, lifetime, tokenSet, windows } from './arbitraries.js';

@@ -1,6 +1,17 @@
 import { inspect } from 'node:util';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
-import { clientCredentials, clientSecretBasic, createTokenManager, type Dpop, type DpopOptions, dpop, memoryStore, none, refreshToken } from 'tokenkeep';
+import {
+  clientCredentials,
+  clientSecretBasic,
+  createTokenManager,
+  type Dpop,
+  type DpopOptions,
+  dpop,
+  type KeyStore,
+  memoryStore,
+  none,
+  refreshToken,
+} from 'tokenkeep';
 import { fakeAuthorizationServer, keyStoreContract, virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it, test } from 'vitest';
 import { digest } from '../../../src/core/random.js';
@@ -185,6 +196,23 @@ describe('the key', () => {
     expect(other).not.toBe(first);
     expect(await dpop({ keyStore, keyName: 'a' }).isNew()).toBe(false);
     expect(await dpop({ keyStore, keyName: 'c' }).isNew()).toBe(true);
+  });
+
+  it('is not new to the tab that comes second at its first use, though that one has made a key too; a copy of its own is [H22]', async () => {
+    const kept = testKeyStore();
+    // As with IndexedDB: both find nothing, both make a key, and the first one to write it is kept.
+    const racing: KeyStore = {
+      ...kept,
+      async getOrCreate(name, make) {
+        const own = await make();
+        return kept.getOrCreate(name, async () => own);
+      },
+    };
+    const tabs = ['k', 'k', 'k'].map((keyName) => dpop({ keyStore: racing, keyName }));
+    expect(new Set(await Promise.all(tabs.map((tab) => tab.thumbprint()))).size).toBe(1);
+    expect((await Promise.all(tabs.map((tab) => tab.isNew()))).filter(Boolean)).toEqual([true]);
+    const copying: KeyStore = { getOrCreate: async (_name, make) => structuredClone(await make()), delete: async () => undefined };
+    expect(await dpop({ keyStore: copying, keyName: 'k' }).isNew()).toBe(true);
   });
 
   it('of a key store that holds something else is lost; one for another algorithm is a wrong setting [H22]', async () => {
@@ -492,7 +520,7 @@ describe('a refresh token that is bound', () => {
     const tokens = make();
     expect(await failure(tokens.getToken())).toMatchObject({ kind: 'interaction', code: 'key_lost', oauthError: 'invalid_grant', status: 400 });
     await clock.advance(3_600_000);
-    expect(await failure(tokens.getToken())).toMatchObject({ code: 'key_lost', fromCache: true });
+    expect(await failure(tokens.getToken())).toMatchObject({ code: 'key_lost' });
     expect(server.tokenRequests).toBe(1);
     expect(server.isLiveRefreshToken(initial)).toBe(true);
     // The key is back: nothing was thrown away.

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util';
+import { createTokenManager } from 'tokenkeep';
+import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/core/token-set.js';
 import { clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
@@ -69,6 +71,23 @@ describe('the refresh token grant', () => {
       code: 'grant_revoked',
       kind: 'interaction',
     });
+  });
+
+  it.each([
+    { refresh_token_expires_in: 60 },
+    { refresh_expires_in: 60 },
+    { refresh_expires_in: 0 },
+    { x_refresh_token_expires_in: 60 },
+    { refresh_token_expires_in: 'soon' },
+    { refresh_token_expires_in: -1 },
+  ])('is sent a year later too, whatever end of the refresh token the server named: %j [E14]', async (named) => {
+    const clock = virtualClock();
+    const { fake, grant } = grantOf({}, json({ ...good, ...named, refresh_token: 'rt-1' }), json({ ...good, access_token: 'at-2' }));
+    const tokens = createTokenManager({ grant, clock });
+    expect((await tokens.getToken()).value).toBe('at-1');
+    await clock.advance(365 * 24 * 3_600_000);
+    expect((await tokens.getToken()).value).toBe('at-2');
+    expect(fake.requests.map(({ body }) => body.get('refresh_token'))).toEqual(['rt-0', 'rt-1']);
   });
 
   it('has an identity that tells refresh tokens apart and gives none away [S6]', async () => {

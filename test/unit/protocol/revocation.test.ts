@@ -1,6 +1,8 @@
+import { decodeJwt } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { TokenSet } from '../../../src/core/token-set.js';
 import { clientSecretBasic } from '../../../src/protocol/client-auth/client-auth.js';
+import { clientSecretJwt } from '../../../src/protocol/client-auth/client-secret-jwt.js';
 import { clientCredentials } from '../../../src/protocol/grants/client-credentials.js';
 import { refreshToken } from '../../../src/protocol/grants/refresh-token.js';
 import { type Answer, context, failure, fakeServer, issuer, json, server, standingClock, text } from './wire.js';
@@ -33,6 +35,18 @@ describe('revocation', () => {
     const fake = fakeServer(text(''));
     await clientCredentials({ server, clientId: 'app', auth, fetch: fake.fetch }).revoke?.(tokens, context());
     expect(fake.requests.map(({ body }) => body.get('token'))).toEqual(['at-canary']);
+  });
+
+  it('signs the request anew, once, when the server says that its clock is another one [G11] [E13]', async () => {
+    const clock = standingClock();
+    const date = new Date(clock.now() + 600_000).toUTCString();
+    const fake = fakeServer(json({ error: 'invalid_client' }, 401, { date }), text('', 200, { date }));
+    const signed = clientSecretJwt('a-secret-of-more-than-32-characters');
+    await clientCredentials({ server, clientId: 'app', auth: signed, fetch: fake.fetch }).revoke?.(tokens, context({ clock }));
+    const dates = fake.requests.map(({ body }) => Number(decodeJwt(body.get('client_assertion') ?? '').iat) * 1000 - clock.now());
+    expect(dates).toHaveLength(2);
+    expect(dates[0]).toBeLessThan(1_000);
+    expect(dates[1]).toBeGreaterThan(590_000);
   });
 
   it('does nothing where the server offers no revocation [G11]', async () => {

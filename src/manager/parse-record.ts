@@ -1,5 +1,5 @@
 import { createAccessToken } from '../core/access-token.js';
-import { elapsedMs, type Instant } from '../core/instant.js';
+import type { Instant } from '../core/instant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { Stored } from '../core/token-store.js';
@@ -7,30 +7,12 @@ import { isTokenValue } from '../core/token-value.js';
 import { unavailable } from './failures.js';
 import { type EndReason, type GrantRecord, type HeldToken, holdToken, type Windows } from './state.js';
 
-const formatVersion = 1;
+/** What this version of the package writes. */
+export const formatVersion = 1;
 const futureToleranceMs = 60_000;
 // Deeper than what an answer of the server may be, which is a part of it.
 const deepest = 32;
 const endReasons: readonly EndReason[] = ['grant_revoked', 'rotation_lost', 'cleared', 'revoked', 'storage_cleared', 'key_lost'];
-
-/** A record as text. Ages are counted to the moment of writing; a store's own clock adds what comes after. */
-export function formatRecord(record: GrantRecord, now: Instant): string {
-  const aged = (since: Instant): { at: number; age: number } => ({ at: since.wall, age: elapsedMs(since, now.wall, now.mono) });
-  const { pending } = record;
-  return JSON.stringify({
-    ...record,
-    v: formatVersion,
-    pending: pending && { sent: pending.sentDigest, ...aged(pending) },
-    tokens: record.tokens.map((held) => ({
-      target: held.targetKey,
-      value: held.token.value,
-      type: held.token.type,
-      scope: held.token.scope,
-      lifetime: held.lifetimeMs,
-      ...aged(held),
-    })),
-  });
-}
 
 /**
  * A record from a store; undefined when the text is none.
