@@ -42,61 +42,63 @@ export type Prove = (request: ProofRequest) => Promise<string>;
 type PresentedTokens = Pick<TokenSet, 'accessToken' | 'tokenType' | 'sentAt' | 'lifetimeMs' | 'scope'>;
 
 // Shared: a manager may hold tokens for many targets.
-const noScope: readonly string[] = Object.freeze([]);
+const noScope: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 
 // Private fields with prototype getters: nothing that walks an object's properties meets the value.
-class HeldAccessToken implements AccessToken {
-  readonly #value: string;
-  readonly #facts: Pick<AccessToken, 'type' | 'expiresAt' | 'scope'>;
-  readonly #prove: Prove | undefined;
+// Marked as pure, since a bundler cannot know that of a class with a computed name in it, and would keep it for those who import none.
+const HeldAccessToken: new (tokens: PresentedTokens, prove: Prove | undefined) => AccessToken = /* @__PURE__ */ (() =>
+  class implements AccessToken {
+    readonly #value: string;
+    readonly #facts: Pick<AccessToken, 'type' | 'expiresAt' | 'scope'>;
+    readonly #prove: Prove | undefined;
 
-  constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: PresentedTokens, prove: Prove | undefined) {
-    this.#value = accessToken;
-    this.#prove = prove;
-    this.#facts = {
-      type: tokenType,
-      expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs,
-      scope: scope.length === 0 ? noScope : Object.isFrozen(scope) ? scope : Object.freeze([...scope]),
-    };
-    Object.freeze(this);
-  }
+    constructor({ accessToken, tokenType, sentAt, lifetimeMs, scope }: PresentedTokens, prove: Prove | undefined) {
+      this.#value = accessToken;
+      this.#prove = prove;
+      this.#facts = {
+        type: tokenType,
+        expiresAt: lifetimeMs === undefined ? undefined : sentAt + lifetimeMs,
+        scope: scope.length === 0 ? noScope : Object.isFrozen(scope) ? scope : Object.freeze([...scope]),
+      };
+      Object.freeze(this);
+    }
 
-  get value(): string {
-    return this.#value;
-  }
+    get value(): string {
+      return this.#value;
+    }
 
-  get type(): TokenType {
-    return this.#facts.type;
-  }
+    get type(): TokenType {
+      return this.#facts.type;
+    }
 
-  get expiresAt(): number | undefined {
-    return this.#facts.expiresAt;
-  }
+    get expiresAt(): number | undefined {
+      return this.#facts.expiresAt;
+    }
 
-  get scope(): readonly string[] {
-    return this.#facts.scope;
-  }
+    get scope(): readonly string[] {
+      return this.#facts.scope;
+    }
 
-  claims(): JWTPayload | undefined {
-    return readClaims(this.#value);
-  }
+    claims(): JWTPayload | undefined {
+      return readClaims(this.#value);
+    }
 
-  async headers({ method, url, nonce }: TokenRequestLine): Promise<Headers> {
-    const headers = new Headers({ authorization: `${this.type} ${this.#value}` });
-    if (this.type === 'DPoP' && this.#prove) headers.set('dpop', await this.#prove({ method, url, nonce, accessToken: this.#value }));
-    return headers;
-  }
+    async headers({ method, url, nonce }: TokenRequestLine): Promise<Headers> {
+      const headers = new Headers({ authorization: `${this.type} ${this.#value}` });
+      if (this.type === 'DPoP' && this.#prove) headers.set('dpop', await this.#prove({ method, url, nonce, accessToken: this.#value }));
+      return headers;
+    }
 
-  toString(): string {
-    return `[AccessToken ${this.type}]`;
-  }
+    toString(): string {
+      return `[AccessToken ${this.type}]`;
+    }
 
-  toJSON(): Pick<AccessToken, 'type' | 'expiresAt' | 'scope'> {
-    return { ...this.#facts };
-  }
+    toJSON(): Pick<AccessToken, 'type' | 'expiresAt' | 'scope'> {
+      return { ...this.#facts };
+    }
 
-  // What Node prints.
-  [Symbol.for('nodejs.util.inspect.custom')](): unknown {
-    return { AccessToken: '[redacted]', ...this.#facts };
-  }
-}
+    // What Node prints.
+    [Symbol.for('nodejs.util.inspect.custom')](): unknown {
+      return { AccessToken: '[redacted]', ...this.#facts };
+    }
+  })();
