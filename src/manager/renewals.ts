@@ -33,6 +33,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
   const { clock, grant, report, store, oneRecord } = tools;
   const flights = new Set<Flight>();
   let over = false;
+  let knownEpoch = 0;
   let stopListening: (() => void) | undefined;
 
   function begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want: TokenRequest = {}): Flight {
@@ -91,6 +92,10 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
   }
 
   function sync(entries: readonly TargetEntry[]): void {
+    const { epoch } = targets.own.keeper.record;
+    // Somebody else signed in or out: what the session before had failed at says nothing any more.
+    if (oneRecord && epoch !== knownEpoch) for (const entry of targets.all()) entry.cooldown = undefined;
+    knownEpoch = epoch;
     for (const entry of entries) entry.takeOver();
     changed();
   }

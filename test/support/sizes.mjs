@@ -105,7 +105,8 @@ async function splitBytes({ code, external, all = false }) {
   });
   const { outputs } = metafile;
   const loaded = new Set(Object.keys(outputs).filter((path) => all || path.endsWith('/stdin.js')));
-  for (const path of loaded) for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement' && outputs[next]) loaded.add(next);
+  for (const path of loaded)
+    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement' && outputs[next]) loaded.add(next);
   const files = outputFiles.filter(({ path }) => [...loaded].some((name) => path.endsWith(name)));
   return files.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
 }
@@ -133,7 +134,8 @@ export async function sizes() {
     for (const dependency of foreign[name] ?? []) if (packages.has(dependency)) problems.push(`${specifier} holds ${dependency}`);
     const own = await bundle(`export * from './${code}'`, Object.keys(packageJson.dependencies));
     for (const pattern of forbidden)
-      if (!forBrowsers.includes(name) && pattern.source !== storageOf[name]?.source && pattern.test(own.text)) problems.push(`${specifier} holds ${pattern.source}`);
+      if (!forBrowsers.includes(name) && pattern.source !== storageOf[name]?.source && pattern.test(own.text))
+        problems.push(`${specifier} holds ${pattern.source}`);
     for (const value of Object.keys(await import(pathToFileURL(resolve(code)).href)).sort()) {
       rows.push({ what: `${specifier} { ${value} }`, bytes: (await bundle(`export { ${value} } from './${code}'`)).bytes });
     }

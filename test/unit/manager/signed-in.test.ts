@@ -55,6 +55,17 @@ describe('a sign-in from outside', () => {
     expect((await other.tokens.getToken()).value).toBe('at-a');
   });
 
+  it('of another manager of the store ends what this one had failed at, for all targets [R24, X10]', async () => {
+    const { clock, store, grant, kept } = setUp(undefined, { refreshToken: 'rt' }, new TokenError('interaction_required', 'planned', { phase: 'token' }), {});
+    await kept.tokens.getToken();
+    const reports = kept.tokens.for({ scope: 'reports' });
+    expect(await rejection(reports.getToken())).toMatchObject({ code: 'interaction_required' });
+    expect(await rejection(reports.getToken())).toMatchObject({ fromCache: true });
+    await watched({ grant, clock, store }).signIn(brought('a', clock.now()));
+    await kept.recheck();
+    expect((await reports.getToken()).value).toBe('at-3');
+  });
+
   it('loses nothing when the store cannot be written [R6, X25]', async () => {
     const { clock, kept } = setUp({
       get: () => Promise.resolve(undefined),
