@@ -123,6 +123,8 @@ export class TabWorld {
         clock: this.clock,
         store,
         onEvent: (event) => {
+          // Nobody sees what the code of a closed tab would still do.
+          if (!tab.open) return;
           this.trace(
             `tab ${index} ${event.type} ${'reason' in event ? event.reason : ''}${'error' in event && isTokenError(event.error) ? event.error.code : ''}`,
           );
