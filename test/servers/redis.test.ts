@@ -4,6 +4,7 @@ import { localLock } from 'tokenkeep';
 import { type RedisClient, type RedisSubscriber, redisStore } from 'tokenkeep/storage/redis';
 import { lockContract, storeContract } from 'tokenkeep/testing';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { survivesHang, survivesKillAndRestart } from './support/outage.js';
 import { type DatabaseServer, installed, redisServer } from './support/database-server.js';
 
 const command = installed('redis-server', '/usr/bin', 'redis-server');
@@ -37,7 +38,7 @@ describe.skipIf(command === undefined)('redisStore', () => {
   describe.each([
     ['redis', nodeRedis],
     ['ioredis', ioRedis],
-  ] as const)('with clients of %s', (_name, connect) => {
+  ] as const)('with clients of %s', (name, connect) => {
     let clients: { client: RedisClient; subscriber: RedisSubscriber }[];
     let next = 0;
     beforeAll(async () => {
@@ -48,7 +49,13 @@ describe.skipIf(command === undefined)('redisStore', () => {
       if (client === undefined) throw new Error('not connected');
       return redisStore(client, { subscriber });
     };
-    for (const { name, run } of storeContract(make)) it(`${name} [X17]`, run);
-    for (const { name, run } of lockContract(() => make().lock ?? localLock())) it(`has a lock that ${name} [X17]`, run);
+    for (const { name: promise, run } of storeContract(make)) it(`${promise} [X17]`, run);
+    for (const { name: promise, run } of lockContract(() => make().lock ?? localLock())) it(`has a lock that ${promise} [X17]`, run);
+
+    it('is well again after its server was killed and restarted, with nothing lost or torn [X18]', () =>
+      survivesKillAndRestart(server, async () => redisStore(await connect(), { subscriber: await connect(), leaseMs: 1_500, prefix: `kill-${name}` })));
+
+    it('bounds its calls while its server hangs, and goes on when it answers [X18]', () =>
+      survivesHang(server, async () => redisStore(await connect(), { leaseMs: 1_500, prefix: `hang-${name}` })));
   });
 });
