@@ -36,7 +36,10 @@ async function open({ REDIS_URL, DATABASE_URL, SQLITE_FILE = 'fleet.db' }: Store
     // Without a listener an outage would end the process.
     for (const each of [client, subscriber]) each.on('error', () => undefined);
     await Promise.all([client.connect(), subscriber.connect()]);
-    return { kind: 'Redis', store: redisStore(client, { subscriber }), close: async () => [client, subscriber].forEach((each) => each.destroy()) };
+    const close = async (): Promise<void> => {
+      for (const each of [client, subscriber]) each.destroy();
+    };
+    return { kind: 'Redis', store: redisStore(client, { subscriber }), close };
   }
   if (DATABASE_URL) {
     const { Pool } = await import('pg');

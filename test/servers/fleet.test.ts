@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { basicClient, orders, startTestServer, type TestServer } from '../integration/support/authorization-server.js';
+import { runNode } from '../support/run.js';
 import { type DatabaseServer, installed, postgresServer, redisServer } from './support/database-server.js';
 
 const redis = installed('redis-server', '/usr/bin', 'redis-server');
@@ -119,4 +120,19 @@ describe.each(stores)('8 processes over %s', (_kind, command, start, variable) =
     expect(new Set(await ask(joined)).size).toBe(1);
     expect(tokenRequests()).toBeLessThanOrEqual(4);
   });
+});
+
+it('the example draws one token for its four processes', async () => {
+  const env = {
+    ISSUER: server.issuer,
+    CLIENT_ID: basicClient.id,
+    CLIENT_SECRET: basicClient.secret,
+    RESOURCE: orders,
+    SQLITE_FILE: join(folder, 'example.db'),
+    STORE_KEY: key,
+  };
+  const { code, output } = await runNode(['--no-warnings', 'examples/fleet/main.ts'], { env });
+  expect([code, output.match(/drawn from the server/g)?.length, output.match(/read from SQLite/g)?.length]).toEqual([0, 1, 3]);
+  expect(new Set(output.match(/token [\da-f]{8}/g)).size).toBe(1);
+  expect(tokenRequests()).toBe(1);
 });

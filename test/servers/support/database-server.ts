@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -98,6 +98,11 @@ function serverOf({ command, args, url, folder, uid, isUp }: Program): DatabaseS
     signal('SIGKILL');
     await gone;
   };
+  // Those of PostgreSQL that serve a connection are in groups of their own.
+  let hung: number[] = [];
+  const resume = (): void => {
+    for (const pid of hung.splice(0)) process.kill(pid, 'SIGCONT');
+  };
   const lastResort = (): void => signal('SIGKILL');
   return {
     url,
@@ -117,15 +122,25 @@ function serverOf({ command, args, url, folder, uid, isUp }: Program): DatabaseS
       }
     },
     kill,
-    hang: () => signal('SIGSTOP'),
-    resume: () => signal('SIGCONT'),
+    hang() {
+      hung = child?.pid === undefined ? [] : [child.pid, ...childrenOf(child.pid)];
+      for (const pid of hung) process.kill(pid, 'SIGSTOP');
+    },
+    resume,
     async remove() {
-      signal('SIGCONT');
+      resume();
       await kill();
       process.off('exit', lastResort);
       rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };
+}
+
+function childrenOf(pid: number): number[] {
+  return spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(Boolean)
+    .map(Number);
 }
 
 async function answers(command: string, args: string[]): Promise<boolean> {

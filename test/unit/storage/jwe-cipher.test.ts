@@ -41,7 +41,8 @@ describe('jweCipher', () => {
         );
       }
     }
-    for (const text of ['', 'x', '{}', '{"v":1}', '[]', '{"v":1,"protected":"!","iv":"","ciphertext":"","tag":""}']) expect(await cipher.decrypt(text, 'c')).toBeUndefined();
+    for (const text of ['', 'x', '{}', '{"v":1}', '[]', '{"v":1,"protected":"!","iv":"","ciphertext":"","tag":""}'])
+      expect(await cipher.decrypt(text, 'c')).toBeUndefined();
   });
 
   it('reads under old keys and writes under the newest [S5]', async () => {
@@ -65,7 +66,12 @@ describe('jweCipher', () => {
     const crypto = await globalThis.crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['encrypt', 'decrypt']);
     let asked = 0;
     const ciphers = [raw, base64, base64.replaceAll('+', '-').replaceAll('/', '_').replace('=', ''), crypto].map((given) =>
-      jweCipher({ keys: async () => (asked++, [{ kid: 'k', key: given }]) }),
+      jweCipher({
+        keys: async () => {
+          asked++;
+          return [{ kid: 'k', key: given }];
+        },
+      }),
     );
     const sealed = await Promise.all(ciphers.map((each) => each.encrypt('text', 'c')));
     for (const each of ciphers) for (const text of sealed) expect(await each.decrypt(text, 'c')).toBe('text');
