@@ -15,6 +15,8 @@ export interface StoreWrite {
   readonly expected: string | undefined;
   /** The version that this write gives it. */
   readonly next: string;
+  /** How old the value already is, in milliseconds, where it is a copy: its age goes on from there. @default 0 */
+  readonly ageMs?: number | undefined;
   /** Kept in clear beside the value by stores that can be listed. */
   readonly index?: StoreIndex | undefined;
 }

@@ -45,6 +45,10 @@ const foreign = {
   './storage/web-storage': Object.keys(packageJson.dependencies),
   './storage/encrypted': Object.keys(packageJson.dependencies),
   './storage/web-crypto-cipher': Object.keys(packageJson.dependencies).filter((name) => name !== 'jose'),
+  './storage/sqlite': Object.keys(packageJson.dependencies),
+  './storage/redis': Object.keys(packageJson.dependencies),
+  './storage/postgres': Object.keys(packageJson.dependencies),
+  './storage/jwe-cipher': Object.keys(packageJson.dependencies).filter((name) => name !== 'jose'),
   './locks/local': Object.keys(packageJson.dependencies),
   './locks/web': Object.keys(packageJson.dependencies),
 };
