@@ -53,9 +53,9 @@ const foreign = {
   './locks/web': Object.keys(packageJson.dependencies),
 };
 
-/** Storage of browsers, where it is what an entry is for. */
+/** What an entry is for: storage of browsers, and scripts that Redis runs. */
 /** @type {Record<string, RegExp>} */
-const storageOf = { './storage/indexed-db': /\bindexedDB\b/, './storage/web-storage': /\blocalStorage\b/ };
+const storageOf = { './storage/indexed-db': /\bindexedDB\b/, './storage/web-storage': /\blocalStorage\b/, './storage/redis': /\beval\(/ };
 
 // What is for browsers alone may use what every browser has.
 const forBrowsers = ['./browser', './react', './worker'];
