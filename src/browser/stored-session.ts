@@ -3,7 +3,7 @@ import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { Prove } from '../core/access-token.js';
 import { type Decision, decide, type TokenRequest } from '../manager/decide.js';
-import { unavailable } from '../manager/failures.js';
+import { endedError, unavailable } from '../manager/failures.js';
 import { parseRecord } from '../manager/parse-record.js';
 import { recordName } from '../manager/record-name.js';
 import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.js';
@@ -47,7 +47,8 @@ export class StoredSession {
 
   decide(targetKey: string, request: TokenRequest | undefined): Decision {
     const { clock } = this.#setup;
-    const known = { loaded: true, ended: undefined, held: this.held(targetKey), flight: undefined, cooldown: undefined };
+    const { ended } = this.record;
+    const known = { loaded: true, ended: ended && endedError(ended), held: this.held(targetKey), flight: undefined, cooldown: undefined };
     return decide(known, request, clock.now(), clock.monotonicMs());
   }
 
