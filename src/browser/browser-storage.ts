@@ -64,6 +64,8 @@ export function browserStorage(clock: Clock, report: (event: TokenEvent) => void
         return await first.set(key, value, write);
       } catch (error) {
         if (first !== shared || write.expected !== undefined) throw error;
+        // What a newer version keeps there is no reason: it fails here again.
+        await shared.get(key);
         // Another write may have found out at the same time.
         const now = await chosen();
         return (now === shared ? degrade('IndexedDB cannot be written') : now).set(key, value, write);

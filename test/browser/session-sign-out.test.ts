@@ -27,7 +27,6 @@ beforeEach(async () => {
   complaints.length = 0;
   site.options = {};
   site.missing = undefined;
-  site.server.setTokenDelay(0);
   site.server.log.length = 0;
   context = await browser.newContext();
 });
@@ -124,17 +123,23 @@ describe('signOut()', () => {
 
   it('wins over a renewal that is under way, whose tokens are revoked: nothing comes back [R26]', async () => {
     const page = await signedInPage(context, site, complaints);
-    site.server.setTokenDelay(1_000);
-    const asked = page.waitForRequest('**/token');
-    const answered = page.waitForResponse('**/token');
+    const [asked, signedOut] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let late = '';
+    await page.route('**/token', async (route) => {
+      const response = await route.fetch();
+      late = (await response.json()).refresh_token;
+      asked.resolve();
+      await signedOut.promise;
+      await route.fulfill({ response });
+    });
     await page.evaluate(async () => {
       const refused = await app.session.getToken();
       Reflect.set(globalThis, 'renewing', app.token({ invalidToken: refused }));
     });
-    await asked;
+    await asked.promise;
     await page.evaluate(() => app.session.signOut());
+    signedOut.resolve();
     expect(await page.evaluate(() => Reflect.get(globalThis, 'renewing'))).toBe('session_changed');
-    const { refresh_token: late } = await (await answered).json();
     // The refresh token that was forgotten, and the one that came too late.
     await expect.poll(revocations).toBe(2);
     expect(await storedSessions(page)).toEqual(nothingLeft);
@@ -142,7 +147,7 @@ describe('signOut()', () => {
       method: 'POST',
       body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'spa', refresh_token: late }),
     });
-    expect(again.status).toBe(400);
+    expect([late.length > 10, again.status]).toEqual([true, 400]);
     expect(await page.evaluate(() => app.token())).toBe('login_required');
     expect(complaints).toEqual([]);
   });
@@ -167,7 +172,7 @@ describe('signOut()', () => {
     await page.evaluate(() => app.started);
     expect(await page.evaluate(() => app.session.snapshot().state)).toBe('signed_out');
     expect(await storedSessions(page)).toEqual([]);
-    await signIn(page, site);
+    await signIn(page);
     expect(await page.evaluate(() => app.call())).toBe(200);
   });
 
@@ -188,7 +193,9 @@ describe('another user who signs in in another tab', () => {
     await stateIs(other, 'signed_in');
     await other.evaluate(() => app.token());
     site.server.user.name = 'bob';
-    await signIn(page, site, { prompt: 'login' });
+    // Of the server alone.
+    await context.clearCookies();
+    await signIn(page, { prompt: 'login' });
     await other.waitForFunction(() => app.states.at(-1)?.user?.sub === 'bob', undefined, { polling: 10, timeout: 1_000 });
     expect(await other.evaluate(async () => (await app.session.getToken()).claims()?.sub)).toBe('bob');
     site.server.user.name = 'alice';

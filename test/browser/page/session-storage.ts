@@ -1,7 +1,7 @@
 import { encryptedStore } from 'tokenkeep/storage/encrypted';
 import { indexedDbKeyStore, indexedDbStore } from 'tokenkeep/storage/indexed-db';
 import { webCryptoCipher } from 'tokenkeep/storage/web-crypto-cipher';
-import './session.js';
+import { app } from './session.js';
 
 /** What the tests do to the storage of a page with a session. */
 export interface Storage {
@@ -69,4 +69,4 @@ const storage: Storage = {
     await storage.imported(changed);
   },
 };
-Reflect.set(globalThis, 'storage', storage);
+Object.assign(globalThis, { app, storage });
