@@ -10,7 +10,9 @@ import { targetKey } from '../manager/target-key.js';
 import type { TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
 import { takeCallback } from './callback.js';
+import { leavePage } from './leave-page.js';
 import type { LiveSession } from './live-session.js';
+import { ownUrl } from './own-url.js';
 import type { Session, SessionOptions, SessionSnapshot } from './session.js';
 import { setUpSession } from './session-setup.js';
 import { StoredSession } from './stored-session.js';
@@ -202,16 +204,21 @@ export function createSession(options: SessionOptions): Session {
       return current();
     },
     async signOut(wanted = {}) {
+      checkOptions('signOut', wanted, ['provider', 'returnTo']);
+      const returnTo = wanted.returnTo === undefined ? undefined : ownUrl('returnTo', wanted.returnTo);
       let opened: LiveSession;
       try {
         opened = await load();
       } catch (error) {
         if (!isTokenError(error) || error.code !== 'code_unavailable') throw error;
         await stored.remove();
+        isRestored = true;
         journal.report({ type: 'session_ended', reason: 'cleared', elsewhere: false });
-        return changed();
+        changed();
+        if (returnTo !== undefined) await leavePage(returnTo);
+        return;
       }
-      await opened.signOut(wanted);
+      await opened.signOut({ ...wanted, returnTo });
     },
     userInfo: async () => (await load()).userInfo(),
     http(httpOptions) {

@@ -10,13 +10,13 @@ import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-i
 import { storedUser } from './stored-user.js';
 import { TokenError } from '../core/errors.js';
 import { browserStorage } from './browser-storage.js';
-import { watchPage } from './page-life.js';
+import { lastingTransactions } from './lasting-transactions.js';
+import { isHidden, watchPage } from './page-life.js';
 import { tabRenewal } from './tab-renewal.js';
 import type { SessionSignInOptions, SignOutOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
 import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
 import { signOut } from './sign-out.js';
-import { transactionsIn } from './transactions.js';
 
 /** A session with all of its code: loaded on demand, then in charge. */
 export interface LiveSession {
@@ -44,18 +44,18 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   const { grant, server } = renewal;
   const kept = buildManager(
     { grant, store, lock, clock, keepFresh, maxTargets, skewMs, minValidMs },
-    { renew: renewal.renew, endsWithStore: store.shared === true, journal },
+    { renew: renewal.renew, endsWithStore: store.shared === true, isPaused: isHidden, journal },
   );
   const { tokens } = kept;
   tokens.subscribe(changed);
-  const stopWatching = watchPage(() => void kept.recheck());
+  const stopWatching = watchPage((isOnline) => void kept.recheck(isOnline));
   await kept.recheck();
 
   const tools: SignInTools = {
     setup,
     server,
     defaults: checkTokenParameters(options),
-    transactions: transactionsIn(storage.store, `${name}:transactions`, clock),
+    transactions: lastingTransactions(storage, `${name}:transactions`, clock),
     kept,
     seal: renewal.seal,
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),

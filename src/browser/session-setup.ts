@@ -49,6 +49,8 @@ export function setUpSession(options: SessionOptions): SessionSetup {
   checkFunction('fetch', options.fetch);
   checkFunction('onEvent', onEvent);
   checkPort('store', options.store, ['get', 'set', 'delete']);
+  if (options.store?.mayBeStale === true && options.preset?.rotation !== 'none')
+    throw invalidOption('store', 'one where tabs see each write at once; localStorage only where preset.rotation is "none"', options.store);
   checkPort('lock', options.lock, ['run']);
   if (typeof dpop !== 'boolean') throw invalidOption('dpop', 'true or false', dpop);
   // Tokens and keys do not belong on a page that everyone on the way can change. (`standards.md` S19)

@@ -1,5 +1,6 @@
 import type { TokenTarget } from '../core/token-source.js';
 import type { createHttpClient, HttpClientOptions } from '../http/create-http-client.js';
+import type { ResourceChallenge } from '../http/read-refusal.js';
 import type { TokenManagerOptions } from '../manager/create-token-manager.js';
 import type { TokenManager, TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
@@ -23,6 +24,11 @@ export interface SessionSignInOptions extends SignInOptions {
   readonly via?: 'redirect' | 'popup' | undefined;
   /** Where the user is to be afterwards: a URL of this origin. @default where they are now */
   readonly returnTo?: string | undefined;
+  /**
+   * What an API asked for, as the `onChallenge` of `http()` gets it: more scopes, or a fresher or stronger sign-in. What the other
+   * options say goes first. The page goes away, so ask the user before: a server that grants no more would send them to and fro.
+   */
+  readonly challenge?: ResourceChallenge | undefined;
 }
 
 export interface SignOutOptions {

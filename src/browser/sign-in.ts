@@ -12,7 +12,9 @@ import { stateOf } from '../protocol/authorization/callback-url.js';
 import { redeemCode } from '../protocol/authorization/redeem-code.js';
 import { signInOptionNames } from '../protocol/authorization/sign-in-options.js';
 import type { AuthorizationServer } from '../protocol/issuer/authorization-server.js';
+import { askedFor } from './asked-for.js';
 import { leavePage } from './leave-page.js';
+import { ownUrl } from './own-url.js';
 import type { SessionSignInOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
 import type { Transactions } from './transactions.js';
@@ -33,8 +35,9 @@ export interface SignInTools {
  * @throws {TokenError}
  */
 export async function signIn(options: SessionSignInOptions, tools: SignInTools): Promise<void> {
-  checkOptions('signIn', options, [...signInOptionNames, 'via', 'returnTo']);
-  const { via = 'redirect', returnTo, ...request } = options;
+  checkOptions('signIn', options, [...signInOptionNames, 'via', 'returnTo', 'challenge']);
+  const { via = 'redirect', returnTo, challenge, ...wanted } = options;
+  const request = challenge === undefined ? wanted : { ...askedFor(challenge, tools.defaults), ...wanted };
   if (via !== 'redirect' && via !== 'popup') throw invalidOption('via', '"redirect" or "popup"', via);
   const appState = JSON.stringify({ returnTo: ownUrl('returnTo', returnTo ?? location.href) });
   const given = { redirectUri: tools.setup.options.redirectUri, defaults: tools.defaults, appState };
@@ -67,7 +70,9 @@ async function finish(callback: URL, state: string, tools: SignInTools): Promise
     throw new TokenError('callback_refused', 'nobody here began this sign-in, or it was finished before', { phase: 'authorization' });
   }
   const response = readAuthorizationResponse(callback, transaction, setup.clock);
-  const { tokens } = await redeemCode(server, transaction, response, tools.context());
+  // The session's own token, whatever other APIs the user has agreed to as well.
+  const own = { ...tools.context(), target: { resource: tools.defaults.resource } };
+  const { tokens } = await redeemCode(server, transaction, response, own);
   await kept.signIn(await tools.seal(tokens));
   const to = returnToOf(transaction);
   if (to !== undefined) history.replaceState(history.state, '', to);
@@ -76,10 +81,4 @@ async function finish(callback: URL, state: string, tools: SignInTools): Promise
 function returnToOf({ appState }: AuthorizationTransaction): string | undefined {
   const { returnTo } = parseObject(appState) ?? {};
   return typeof returnTo === 'string' ? ownUrl('returnTo', returnTo) : undefined;
-}
-
-/** A URL of this origin; others would make the application an open redirector. */
-export function ownUrl(option: string, url: string): string {
-  if (!URL.canParse(url, location.href) || new URL(url, location.href).origin !== location.origin) throw invalidOption(option, 'a URL of this origin', url);
-  return new URL(url, location.href).href;
 }

@@ -25,7 +25,7 @@ export function transactionsIn(store: TokenStore, key: string, clock: Clock): Tr
       const { list } = parseObject(stored?.value) ?? {};
       const known = (Array.isArray(list) ? list : []).flatMap((each) => parseTransaction(JSON.stringify(each)) ?? []);
       const [next, result] = update(known.filter(({ createdAt }) => clock.now() - createdAt <= transactionTtlMs));
-      if (next.length === known.length && stored !== undefined && next.every((each, index) => each === known[index])) return result;
+      if (next.length === known.length && next.every((each, index) => each === known[index])) return result;
       if (await store.set(key, JSON.stringify({ list: next }), { expected: stored?.version, next: randomId() })) return result;
     }
     throw unavailable('the sign-ins under way keep changing under this write');

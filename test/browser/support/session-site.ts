@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { build } from 'esbuild';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import type { BrowserContext, Page } from 'playwright-core';
@@ -17,6 +17,8 @@ export interface SessionSite {
   readonly answers: Map<number, number>;
   /** Further headers of the app's pages. */
   policy: string;
+  /** Answers the app's API instead of the site. */
+  api: RequestListener | undefined;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     options: {},
     missing: undefined,
     answers,
+    api: undefined,
     policy: `default-src 'self'; connect-src 'self' ${server.issuer}; img-src data:`,
     async close() {
       await Promise.all([close(app), server.close()]);
@@ -62,7 +65,7 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url);
-    if (pathname.startsWith('/api/')) return answer(request, response);
+    if (pathname.startsWith('/api/')) return site.api ? site.api(request, response) : answer(request, response);
     const file = files.get(pathname);
     if (site.missing?.test(pathname) || (file === undefined && pathname.endsWith('.js'))) return void response.writeHead(404).end();
     response.setHeader('cache-control', 'no-store');
@@ -110,5 +113,6 @@ export async function openApp(context: BrowserContext, url: string, complaints: 
 }
 
 export async function appLoaded(page: Page): Promise<void> {
-  await page.waitForFunction(() => 'app' in globalThis, undefined, { polling: 10 });
+  // The page's element of that id is a global too.
+  await page.waitForFunction(() => 'session' in Object(Reflect.get(globalThis, 'app')), undefined, { polling: 10 });
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { startAuthorizationServer } from '../../../examples/demo/authorization-server.js';
 
@@ -11,10 +12,20 @@ export interface SignInServerOptions {
   readonly redirectUris?: readonly string[];
   readonly tokenLifetimeS?: number;
   readonly tokenDelayMs?: number;
+  /** APIs beside the first, by their resource indicator; their scopes are those of the first. */
+  readonly furtherApis?: readonly string[];
+  /** Proofs need the server's nonce (RFC 9449 §8). @default false */
+  readonly dpopNonces?: boolean;
 }
 
-/** oidc-provider with users: whoever comes is alice, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
-export async function startSignInServer({ redirectUris = [redirectUri], tokenLifetimeS = 60, tokenDelayMs = 0 }: SignInServerOptions = {}) {
+/** oidc-provider with users: whoever comes is alice, or who `user` names, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
+export async function startSignInServer({
+  redirectUris = [redirectUri],
+  tokenLifetimeS = 60,
+  tokenDelayMs = 0,
+  furtherApis = [],
+  dpopNonces = false,
+}: SignInServerOptions = {}) {
   const base = {
     redirect_uris: redirectUris,
     post_logout_redirect_uris: [...redirectUris, 'http://localhost:4711/bye'],
@@ -22,6 +33,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
     response_types: ['code'],
   };
   const log: string[] = [];
+  const user = { name: 'alice' };
   const refusals: string[] = [];
   let interact: RequestListener = () => undefined;
   const server = await startAuthorizationServer({
@@ -31,7 +43,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       { ...base, client_id: 'pushing', token_endpoint_auth_method: 'none', require_pushed_authorization_requests: true },
       { ...base, client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true },
     ],
-    resources: { [api]: { scope: scopes } },
+    resources: Object.fromEntries([api, ...furtherApis].map((each) => [each, { scope: scopes }])),
     tokenLifetimeS,
     tokenDelayMs,
     configuration: {
@@ -58,7 +70,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
       features: {
         pushedAuthorizationRequests: { enabled: true },
-        dPoP: { enabled: true },
+        dPoP: { enabled: true, ...(dpopNonces && { nonceSecret: randomBytes(32), requireNonce: () => true }) },
         rpInitiatedLogout: { enabled: true, logoutSource },
         revocation: { enabled: true, allowedPolicy: () => true },
         userinfo: { enabled: true },
@@ -71,12 +83,13 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       }),
   });
   interact = async (request, response) => {
-    const { prompt } = await server.provider.interactionDetails(request, response);
-    const result = prompt.name === 'login' ? { login: { accountId: 'alice' } } : { consent: {} };
+    const { prompt, params } = await server.provider.interactionDetails(request, response);
+    const acr = String(Reflect.get(params, 'acr_values') ?? '').split(' ')[0];
+    const result = prompt.name === 'login' ? { login: { accountId: user.name, ...(acr && { acr }) } } : { consent: {} };
     await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
   };
   server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
-  return { ...server, log, refusals };
+  return { ...server, log, refusals, user };
 }
 
 function logoutSource(context: { body: string }, form: string): void {
