@@ -68,7 +68,7 @@ export default [
   {
     input: worker,
     plugins: [nodeResolve({ browser: true }), code({ minify: true }), selfContained],
-    output: { file: 'dist/browser/worker.js', format: 'es', sourcemap: true, inlineDynamicImports: true },
+    output: { file: 'dist/browser/worker.js', format: 'es', inlineDynamicImports: true },
     onwarn,
   },
 ];

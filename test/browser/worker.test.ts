@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { App } from './page/session.js';
 import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
 import { launch } from './support/tabs.js';
-import { seenBy, watchPages } from './support/what-page-sees.js';
+import { heapOf, seenBy, watchPages } from './support/what-page-sees.js';
 
 declare const app: App;
 
@@ -120,6 +120,36 @@ describe('renewal in a shared worker [X14]', () => {
     await page.evaluate(() => app.session.signOut());
     const last = await seenBy(page);
     for (const secret of given) expect(last).not.toContain(secret);
+  });
+
+  it('leaves no refresh token in the memory of a page [S3]', async () => {
+    const page = await openApp(context, site.url, complaints);
+    const known = site.server.refreshTokens.length;
+    await signIn(page);
+    const token = await renew(page);
+    const given = site.server.refreshTokens.slice(known);
+    expect(given).toHaveLength(2);
+    const heap = await heapOf(page);
+    // Long strings are cut in a snapshot; the beginning of a JWT is the same for all, its end is not held by itself.
+    expect(heap).toContain(token.slice(0, 200));
+    for (const secret of given) expect(heap).not.toContain(secret);
+  });
+
+  it('keeps its session when its only tab is reloaded in the middle of a renewal', async () => {
+    const page = await openApp(context, site.url, complaints);
+    await signIn(page);
+    const held = holdAnswers();
+    await page.evaluate(() => {
+      void app.session.getToken().then((invalidToken) => app.token({ invalidToken }));
+    });
+    await held.rotated();
+    await page.reload();
+    held.release();
+    site.server.holdAnswers(() => Promise.resolve());
+    await appLoaded(page);
+    expect(await page.evaluate(() => app.started)).toBe('fine');
+    expect(await renew(page)).toMatch(/^ey/);
+    expect(site.server.refusals).toEqual([]);
   });
 
   it('is seen to bring one where the tab renews, so the search before this one can fail', async () => {

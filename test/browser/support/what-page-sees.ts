@@ -65,3 +65,14 @@ export function seenBy(page: Page): Promise<string> {
     }
   });
 }
+
+/** All strings that the page's heap holds, in DevTools' own format; what could be freed is freed before. */
+export async function heapOf(page: Page): Promise<string> {
+  const devTools = await page.context().newCDPSession(page);
+  const chunks: string[] = [];
+  devTools.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => chunks.push(chunk));
+  await devTools.send('HeapProfiler.collectGarbage');
+  await devTools.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
+  await devTools.detach();
+  return chunks.join('');
+}
