@@ -13,12 +13,13 @@ import { takeCallback } from './callback.js';
 import { leavePage } from './leave-page.js';
 import type { LiveSession } from './live-session.js';
 import { ownUrl } from './own-url.js';
-import type { Session, SessionOptions, SessionSnapshot } from './session.js';
+import type { RenewalPlace, Session, SessionOptions, SessionSnapshot } from './session.js';
 import { setUpSession } from './session-setup.js';
 import { StoredSession } from './stored-session.js';
 import { storedUser } from './stored-user.js';
 
-const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user'] as const;
+const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user', 'renewal', 'renewalReason'] as const;
+const undecided: RenewalPlace = { renewal: undefined, renewalReason: undefined };
 // A file that is missing is not asked for again with every call.
 const reloadMs = 5_000;
 
@@ -140,7 +141,7 @@ export function createSession(options: SessionOptions): Session {
     if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
     const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
     const state = isSignedIn ? 'signed_in' : isRestored || live ? 'signed_out' : 'restoring';
-    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), state, user: isSignedIn ? claims.user : undefined };
+    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), ...(live?.place() ?? undecided), state, user: isSignedIn ? claims.user : undefined };
   }
 
   function storedSnapshot(): TokenSnapshot {

@@ -12,8 +12,8 @@ import { TokenError } from '../core/errors.js';
 import { browserStorage } from './browser-storage.js';
 import { lastingTransactions } from './lasting-transactions.js';
 import { isHidden, watchPage } from './page-life.js';
-import { tabRenewal } from './tab-renewal.js';
-import type { SessionSignInOptions, SignOutOptions } from './session.js';
+import { chooseRenewal } from './worker-renewal.js';
+import type { RenewalPlace, SessionSignInOptions, SignOutOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
 import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
 import { signOut } from './sign-out.js';
@@ -22,6 +22,8 @@ import { signOut } from './sign-out.js';
 export interface LiveSession {
   readonly tokens: TokenManager;
   record(): GrantRecord;
+  /** Where renewals run. */
+  place(): RenewalPlace;
   prove(request: ProofRequest): Promise<string>;
   /** Finishes the sign-in that a callback answers. */
   finish(callback: URL): Promise<void>;
@@ -40,7 +42,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   const store = options.store ?? storage.store;
   const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
   const name = await recordName({ id: setup.grantId }, '', digest);
-  const renewal = await tabRenewal(setup, storage, name);
+  const renewal = await chooseRenewal(setup, storage, name, changed);
   const { grant, server } = renewal;
   const kept = buildManager(
     { grant, store, lock, clock, keepFresh, maxTargets, skewMs, minValidMs },
@@ -57,7 +59,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     defaults: checkTokenParameters(options),
     transactions: lastingTransactions(storage, `${name}:transactions`, clock),
     kept,
-    seal: renewal.seal,
+    redeem: (transaction, response) => renewal.signIn(transaction, response, kept, tools.context()),
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
   };
   const finished = new Map<string, Promise<void>>();
@@ -65,11 +67,13 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   async function dispose(): Promise<void> {
     stopWatching();
     await tokens.dispose();
+    renewal.end();
   }
 
   return {
     tokens: { ...tokens, dispose, [Symbol.asyncDispose]: dispose },
     record: kept.record,
+    place: renewal.place,
     async prove(request) {
       if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
       return grant.prove(request, clock);

@@ -16,6 +16,12 @@ export interface SessionOptions extends Omit<AuthorizationServerOptions, 'dpop'>
   readonly name?: string | undefined;
   /** Binds the tokens to a key of this browser that cannot be exported (RFC 9449). @default false */
   readonly dpop?: boolean | undefined;
+  /**
+   * Makes the shared worker that renews, from the file `tokenkeep/worker` as the application serves it; false: this page renews.
+   * Where there is none, or with a `fetch`, `store`, `lock` or `clock` of your own, this page renews as well: `snapshot().renewal` says so.
+   * @default the file that lies beside this code, as bundlers find it
+   */
+  readonly worker?: (() => SharedWorker) | false | undefined;
 }
 
 /** A sign-in as a session begins it. */
@@ -38,8 +44,37 @@ export interface SignOutOptions {
   readonly returnTo?: string | undefined;
 }
 
+/**
+ * Why the tab renews, and no worker: `off`, as the application said; `own_fetch`, `own_store`, `own_lock`, `own_clock`, which a worker
+ * cannot have; `storage_degraded`, nothing is shared; `unsupported` by this browser; `refused`, by a content security policy or another
+ * origin; `not_loaded`, the file is not there or does not run; `version`, an older or newer worker; `no_keys`, it cannot read keys
+ * (WebKit); `silent`, no answer within 3 s; `dead`, it ended twice in short time. The last two are tried again after 30 s.
+ */
+export type TabReason =
+  | 'off'
+  | 'own_fetch'
+  | 'own_store'
+  | 'own_lock'
+  | 'own_clock'
+  | 'storage_degraded'
+  | 'unsupported'
+  | 'refused'
+  | 'not_loaded'
+  | 'version'
+  | 'no_keys'
+  | 'silent'
+  | 'dead';
+
+/** Where renewals run. */
+export interface RenewalPlace {
+  /** In a shared worker, which outlives the tab, or in this tab; undefined while that is not decided yet. */
+  readonly renewal: 'worker' | 'tab' | undefined;
+  /** Why it is the tab. */
+  readonly renewalReason: TabReason | undefined;
+}
+
 /** The state of a session at a glance; the same object until it changes. Holds no secret. */
-export interface SessionSnapshot extends TokenSnapshot {
+export interface SessionSnapshot extends TokenSnapshot, RenewalPlace {
   /** `restoring` until the store was read, or the sign-in in the URL is complete. */
   readonly state: 'restoring' | 'signed_in' | 'signed_out';
   /** Who is signed in, as their ID token says; undefined without the scope `openid`. */

@@ -3,13 +3,11 @@ import { TokenError } from '../core/errors.js';
 import type { GrantContext } from '../core/grant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { TokenParameters } from '../core/token-parameters.js';
-import type { TokenSet } from '../core/token-set.js';
 import type { KeptTokens } from '../manager/keep-tokens.js';
 import { authorizationRequest } from '../protocol/authorization/authorization-request.js';
-import { readAuthorizationResponse } from '../protocol/authorization/authorization-response.js';
+import { type AuthorizationResponse, readAuthorizationResponse } from '../protocol/authorization/authorization-response.js';
 import type { AuthorizationTransaction } from '../protocol/authorization/authorization-transaction.js';
 import { stateOf } from '../protocol/authorization/callback-url.js';
-import { redeemCode } from '../protocol/authorization/redeem-code.js';
 import { signInOptionNames } from '../protocol/authorization/sign-in-options.js';
 import type { AuthorizationServer } from '../protocol/issuer/authorization-server.js';
 import { askedFor } from './asked-for.js';
@@ -26,7 +24,8 @@ export interface SignInTools {
   readonly defaults: TokenParameters;
   readonly transactions: Transactions;
   readonly kept: KeptTokens;
-  seal(tokens: TokenSet): Promise<TokenSet>;
+  /** Redeems a code; its tokens lie in the record when this resolves. */
+  redeem(transaction: AuthorizationTransaction, response: AuthorizationResponse): Promise<void>;
   context(signal?: AbortSignal): GrantContext;
 }
 
@@ -62,7 +61,7 @@ export function finishSignIn(callback: URL, tools: SignInTools, finished: Map<st
 }
 
 async function finish(callback: URL, state: string, tools: SignInTools): Promise<void> {
-  const { kept, server, transactions, setup } = tools;
+  const { kept, transactions, setup } = tools;
   const transaction = await transactions.take(state);
   if (transaction === undefined) {
     const { ended, refreshToken, tokens } = kept.record();
@@ -70,10 +69,7 @@ async function finish(callback: URL, state: string, tools: SignInTools): Promise
     throw new TokenError('callback_refused', 'nobody here began this sign-in, or it was finished before', { phase: 'authorization' });
   }
   const response = readAuthorizationResponse(callback, transaction, setup.clock);
-  // The session's own token, whatever other APIs the user has agreed to as well.
-  const own = { ...tools.context(), target: { resource: tools.defaults.resource } };
-  const { tokens } = await redeemCode(server, transaction, response, own);
-  await kept.signIn(await tools.seal(tokens));
+  await tools.redeem(transaction, response);
   const to = returnToOf(transaction);
   if (to !== undefined) history.replaceState(history.state, '', to);
 }

@@ -1,59 +1,46 @@
-import type { Grant } from '../core/grant.js';
-import { checkTokenParameters } from '../core/token-parameters.js';
-import type { KeyStore } from '../core/key-store.js';
-import type { TokenSet } from '../core/token-set.js';
+import type { Grant, GrantContext } from '../core/grant.js';
+import type { KeptTokens } from '../manager/keep-tokens.js';
 import { renew } from '../manager/renew.js';
 import type { Renew } from '../manager/renewal-tools.js';
-import { signedInGrant } from '../protocol/authorization/signed-in-grant.js';
-import { type Dpop, dpop } from '../protocol/dpop/dpop.js';
-import { type AuthorizationServer, checkAuthorizationServer } from '../protocol/issuer/authorization-server.js';
-import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
+import type { AuthorizationResponse } from '../protocol/authorization/authorization-response.js';
+import type { AuthorizationTransaction } from '../protocol/authorization/authorization-transaction.js';
+import type { AuthorizationServer } from '../protocol/issuer/authorization-server.js';
 import type { BrowserStorage } from './browser-storage.js';
-import { sealedGrant } from './sealed-grant.js';
+import type { RenewalPlace } from './session.js';
+import { sessionGrant } from './session-grant.js';
 import type { SessionSetup } from './session-setup.js';
-
-const further = ['redirectUri', 'scope', 'resource', 'audience', 'params'];
 
 /** What renews a session's tokens, and what it is bound to. */
 export interface Renewal {
   readonly renew: Renew;
   readonly grant: Grant;
   readonly server: AuthorizationServer;
-  /** A token set as the record may hold it. */
-  seal(tokens: TokenSet): Promise<TokenSet>;
+  /**
+   * Redeems the code of a sign-in; its tokens lie in the record when this resolves.
+   * @throws {TokenError} as `redeemCode` and {@link KeptTokens.signIn}
+   */
+  signIn(transaction: AuthorizationTransaction, response: AuthorizationResponse, kept: KeptTokens, context: GrantContext): Promise<void>;
+  /** Where it runs, as far as that is known. */
+  place(): RenewalPlace;
+  /** Lets go of what it holds. */
+  end(): void;
 }
 
 /**
  * Renewal in this very page, under the lock. Where the browser keeps the session, its refresh token is sealed once more.
  * @throws {TokenError} `invalid_option`
  */
-export async function tabRenewal(setup: SessionSetup, storage: BrowserStorage, name: string): Promise<Renewal> {
+export async function tabRenewal(setup: SessionSetup, storage: BrowserStorage, name: string, place: RenewalPlace): Promise<Renewal> {
   const { options, keyStore, grantId } = setup;
-  const { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params } = options;
-  const keepsKeys = !(await storage.isDegraded());
-  const bound = options.dpop === true && { dpop: keepsKeys ? keptKey(keyStore, `${name}:dpop`) : dpop() };
-  const given = { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params, ...bound };
-  const server = checkAuthorizationServer('createSession', given, further);
-  // The key that proofs are made with is the session's, whatever record it is in.
-  const { identity: _, ...grant } = { ...signedInGrant(server, checkTokenParameters(options)), id: grantId };
+  const keys = (await storage.isDegraded()) ? undefined : keyStore;
   // What an application keeps elsewhere is its own affair.
-  if (!keepsKeys || options.store !== undefined) return { renew, grant, server, seal: (tokens) => Promise.resolve(tokens) };
-  const sealed = sealedGrant(grant, webCryptoCipher({ keyStore, name: 'refresh-token' }), name);
-  return { renew, grant: sealed, server, seal: sealed.seal };
-}
-
-// Read anew for each sign-in, which asks for the thumbprint: one whose key was deleted since would bind its tokens to a key that is
-// gone with this page.
-function keptKey(keyStore: KeyStore, keyName: string): Dpop {
-  const read = (): Dpop => dpop({ keyStore, keyName });
-  let key = read();
+  const { grant, server, redeem } = sessionGrant(options, grantId, name, keys, options.store === undefined);
   return {
-    required: true,
-    prove: (request, now) => key.prove(request, now),
-    isNew: () => key.isNew(),
-    thumbprint() {
-      key = read();
-      return key.thumbprint();
-    },
+    renew,
+    grant,
+    server,
+    signIn: async (transaction, response, kept, context) => kept.signIn(await redeem(transaction, response, context)),
+    place: () => place,
+    end: () => undefined,
   };
 }

@@ -20,6 +20,8 @@ export interface ManagerInternals {
   readonly journal?: Journal | undefined;
   readonly queue?: RequestQueue | undefined;
   readonly random?: (() => number) | undefined;
+  /** How much earlier than others it renews, in [0, 1]. @default by chance */
+  readonly spread?: number | undefined;
   readonly digest?: ((text: string) => Promise<string>) | undefined;
 }
 
@@ -56,7 +58,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
       // What cannot be renewed is not tried to be before its end.
       skewMs: grant.renews === 'never' ? 0 : skewMs,
       minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
-      spread: random(),
+      spread: internals.spread ?? random(),
       prove: prove && ((request: ProofRequest) => prove(request, clock)),
     },
     maxTargets: checkCount('maxTargets', options.maxTargets, 1_000),

@@ -3,6 +3,7 @@ import type { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import { ageMs, instant } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
+import type { RenewalReason } from '../core/events.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
@@ -42,6 +43,17 @@ export interface KeptTokens {
   signOut(): Promise<{ readonly revoked: Promise<void> }>;
   /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
   recheck(isOnline?: boolean): Promise<void>;
+  /**
+   * Renews as another manager over the same record has decided, unless that happened meanwhile, or failed just now.
+   * @throws {TokenError}
+   */
+  renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
+}
+
+export interface RenewalOrder {
+  readonly reason: RenewalReason;
+  readonly background: boolean;
+  readonly want: TokenRequest;
 }
 
 /** The only mutable state: carries out what `decide` says. */
@@ -166,6 +178,20 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     renewals.sync(targets.all());
   }
 
+  async function renew(key: string, { reason, background, want }: RenewalOrder): Promise<AccessToken> {
+    if (disposed) throw disposedError();
+    const entry = targets.entry(key);
+    if (!entry.flight) {
+      await renewals.recheck();
+      const { ended, cooldown } = entry;
+      if (ended) throw ended;
+      if (cooldown && ageMs(cooldown, clock) < (background ? cooldown.backgroundMs : cooldown.blockedMs)) throw cooldown.error;
+      if (entry.held && ask(entry, want).do === 'use') return entry.held.token;
+    }
+    const flight = renewals.begin(entry, reason, background, want);
+    return background ? flight.outcome : flight.join(want, undefined);
+  }
+
   function changed(): void {
     if (!disposed) look?.();
     const before = snapshot;
@@ -225,5 +251,5 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, recheck: renewals.recheck };
+  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, recheck: renewals.recheck, renew };
 }

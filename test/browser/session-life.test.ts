@@ -68,7 +68,13 @@ const passed = (page: Page, ms: number): Promise<void> =>
     Object.assign(globalThis, { timeShiftMs: Number(Reflect.get(globalThis, 'timeShiftMs')) + shift });
   }, ms);
 
-const tokenOf = (page: Page): Promise<string> => page.evaluate(() => timed.getToken().then(({ value }) => value, ({ kind, code }) => `${kind} ${code}`));
+const tokenOf = (page: Page): Promise<string> =>
+  page.evaluate(() =>
+    timed.getToken().then(
+      ({ value }) => value,
+      ({ kind, code }) => `${kind} ${code}`,
+    ),
+  );
 
 async function freeze(page: Page, state: 'frozen' | 'active'): Promise<void> {
   const tools = await context.newCDPSession(page);

@@ -41,8 +41,7 @@ async function reloaded(page: Page): Promise<string> {
   return page.evaluate(() => app.session.snapshot().state);
 }
 
-const warnings = (page: Page): Promise<string[]> =>
-  page.evaluate(() => app.session.explain().flatMap((entry) => (entry.type === 'warning' ? entry.code : [])));
+const warnings = (page: Page): Promise<string[]> => page.evaluate(() => app.session.explain().flatMap((entry) => (entry.type === 'warning' ? entry.code : [])));
 
 describe('a browser that keeps nothing', () => {
   it.each([

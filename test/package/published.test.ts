@@ -103,7 +103,7 @@ describe('checked reports', () => {
   let sizes = '';
   beforeAll(async () => {
     sizes = (await runNode(['test/support/sizes.mjs', '--check'])).output;
-  });
+  }, 60_000);
 
   it('stays within its size budgets, and no entry point holds what belongs to another [complaint 30]', () => {
     expect(sizes.match(/^FAIL .*/gm) ?? []).toEqual([]);

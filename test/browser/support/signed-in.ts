@@ -12,11 +12,9 @@ export async function signIn(page: Page, options: Parameters<App['session']['sig
     app.session.signIn({ returnTo: '/', ...given }).catch((error: unknown) => Reflect.set(globalThis, 'app', String(error)));
   }, options);
   // Not by the URL: it is the same before and after.
-  await page.waitForFunction(
-    () => 'session' in Object(Reflect.get(globalThis, 'app')) && !location.search && !Reflect.has(globalThis, 'before'),
-    undefined,
-    { polling: 10 },
-  );
+  await page.waitForFunction(() => 'session' in Object(Reflect.get(globalThis, 'app')) && !location.search && !Reflect.has(globalThis, 'before'), undefined, {
+    polling: 10,
+  });
   expect(await page.evaluate(() => app.started)).toBe('fine');
 }
 

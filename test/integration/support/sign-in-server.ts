@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { startAuthorizationServer } from '../../../examples/demo/authorization-server.js';
 
 export const api = 'https://api.example';
@@ -35,6 +35,8 @@ export async function startSignInServer({
   const log: string[] = [];
   const user = { name: 'alice' };
   const refusals: string[] = [];
+  const refreshTokens: string[] = [];
+  let answering: () => Promise<void> = () => Promise.resolve();
   let interact: RequestListener = () => undefined;
   const server = await startAuthorizationServer({
     clients: [
@@ -79,6 +81,7 @@ export async function startSignInServer({
     createServer: (listener) =>
       createServer((request, response) => {
         log.push(`${request.method} ${request.url?.split('?')[0]}`);
+        if (request.method === 'POST' && request.url === '/token') holdAnswer(response, () => answering());
         (request.url?.startsWith('/interaction/') ? interact : listener)(request, response);
       }),
   });
@@ -89,7 +92,29 @@ export async function startSignInServer({
     await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
   };
   server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
-  return { ...server, log, refusals, user };
+  server.provider.on('grant.success', ({ body }) => {
+    if (body?.refresh_token) refreshTokens.push(body.refresh_token);
+  });
+  return {
+    ...server,
+    log,
+    refusals,
+    user,
+    /** All that were ever given. The server is done with a token request when its refresh token is here. */
+    refreshTokens,
+    /** What the token endpoint waits for when it has done its work and is about to answer. */
+    holdAnswers(until: () => Promise<void>) {
+      answering = until;
+    },
+  };
+}
+
+function holdAnswer(response: ServerResponse, until: () => Promise<void>): void {
+  const { end } = response;
+  Reflect.set(response, 'end', (...given: unknown[]) => {
+    void until().then(() => Reflect.apply(end, response, given));
+    return response;
+  });
 }
 
 function logoutSource(context: { body: string }, form: string): void {
