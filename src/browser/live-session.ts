@@ -1,8 +1,8 @@
 import type { ProofRequest } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
-import { checkOptions } from '../core/check-option.js';
 import { digest } from '../core/random.js';
 import { buildManager } from '../manager/build-manager.js';
+import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { TokenManager } from '../manager/token-manager.js';
@@ -14,8 +14,11 @@ import { watchPage } from './page-life.js';
 import { tabRenewal } from './tab-renewal.js';
 import type { SessionSignInOptions, SignOutOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
-import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
+import { finishSignIn } from './finish-sign-in.js';
+import { signIn } from './sign-in.js';
+import type { SignInTools } from './sign-in-tools.js';
 import { signOut } from './sign-out.js';
+import { transactionStore } from './transaction-store.js';
 import { transactionsIn } from './transactions.js';
 
 /** A session with all of its code: loaded on demand, then in charge. */
@@ -25,7 +28,8 @@ export interface LiveSession {
   prove(request: ProofRequest): Promise<string>;
   /** Finishes the sign-in that a callback answers. */
   finish(callback: URL): Promise<void>;
-  signIn(options?: SessionSignInOptions): Promise<void>;
+  /** With the popup that was opened for it; none where the browser refused. */
+  signIn(options: SessionSignInOptions | undefined, popup: Window | null | undefined): Promise<void>;
   signOut(options: SignOutOptions): Promise<void>;
   userInfo(): Promise<UserInfo>;
 }
@@ -48,6 +52,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   );
   const { tokens } = kept;
   tokens.subscribe(changed);
+  const gone = new AbortController();
   const stopWatching = watchPage(() => void kept.recheck());
   await kept.recheck();
 
@@ -55,15 +60,18 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     setup,
     server,
     defaults: checkTokenParameters(options),
-    transactions: transactionsIn(storage.store, `${name}:transactions`, clock),
+    transactions: transactionsIn(transactionStore(storage), `${name}:transactions`, clock),
     kept,
+    isDegraded: storage.isDegraded,
+    tag: name.slice(-8),
+    gone: gone.signal,
     seal: renewal.seal,
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
   };
-  const finished = new Map<string, Promise<void>>();
 
   async function dispose(): Promise<void> {
     stopWatching();
+    gone.abort(disposedError());
     await tokens.dispose();
   }
 
@@ -74,11 +82,8 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
       if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
       return grant.prove(request, clock);
     },
-    finish: (callback) => finishSignIn(callback, tools, finished),
-    async signIn(wanted = {}) {
-      checkOptions('signIn', wanted);
-      await signIn(wanted, tools);
-    },
+    finish: (callback) => finishSignIn(callback, tools, false),
+    signIn: (wanted = {}, popup) => signIn(wanted, popup, tools),
     signOut: (wanted) => signOut(wanted, tools),
     async userInfo() {
       const token = await tokens.getToken();

@@ -2,9 +2,10 @@ import { checkOptions, checkBoolean } from '../core/check-option.js';
 import { TokenError } from '../core/errors.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { endSessionUrl } from '../protocol/authorization/end-session.js';
+import { ownUrl } from './app-state.js';
 import { leavePage } from './leave-page.js';
 import type { SignOutOptions } from './session.js';
-import { ownUrl, type SignInTools } from './sign-in.js';
+import type { SignInTools } from './sign-in-tools.js';
 
 const revocationMs = 2_000;
 const limitMs = 10_000;

@@ -13,7 +13,10 @@ export interface SignInServerOptions {
   readonly tokenDelayMs?: number;
 }
 
-/** oidc-provider with users: whoever comes is alice, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
+/**
+ * oidc-provider with users: whoever comes is alice, or whom the login hint names, and agrees; `nobody` declines, and `undecided`
+ * sees a page with a link until they are. Refresh tokens rotate, and a second use of one ends the grant.
+ */
 export async function startSignInServer({ redirectUris = [redirectUri], tokenLifetimeS = 60, tokenDelayMs = 0 }: SignInServerOptions = {}) {
   const base = {
     redirect_uris: redirectUris,
@@ -22,6 +25,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
     response_types: ['code'],
   };
   const log: string[] = [];
+  const page: { headers: Readonly<Record<string, string>> } = { headers: {} };
   const refusals: string[] = [];
   let interact: RequestListener = () => undefined;
   const server = await startAuthorizationServer({
@@ -71,12 +75,20 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       }),
   });
   interact = async (request, response) => {
-    const { prompt } = await server.provider.interactionDetails(request, response);
-    const result = prompt.name === 'login' ? { login: { accountId: 'alice' } } : { consent: {} };
+    const { prompt, params } = await server.provider.interactionDetails(request, response);
+    const hint = String(Reflect.get(params, 'login_hint') ?? 'alice');
+    if (hint === 'undecided' && !request.url?.endsWith('?decided')) {
+      const html = `<!doctype html><title>Sign in</title><link rel="icon" href="data:,"><a href="${request.url}?decided">Yes</a>`;
+      return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page.headers }).end(html);
+    }
+    const accountId = hint === 'undecided' ? 'alice' : hint;
+    const declined = { error: 'access_denied', error_description: 'the user said no' };
+    const agreed = prompt.name === 'login' ? { login: { accountId } } : { consent: {} };
+    const result = hint === 'nobody' ? declined : agreed;
     await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
   };
   server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
-  return { ...server, log, refusals };
+  return { ...server, log, refusals, page };
 }
 
 function logoutSource(context: { body: string }, form: string): void {
