@@ -42,7 +42,6 @@ export function createSession(options: SessionOptions): Session {
   let restoring: Promise<void> | undefined;
   let isRestored = false;
   let starting: Promise<SessionSnapshot> | undefined;
-  let callback: URL | undefined;
   let disposed: Promise<void> | undefined;
   let snapshot: SessionSnapshot | undefined;
   let claims: { readonly of: string; readonly user: IdTokenClaims | undefined } | undefined;
@@ -82,12 +81,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function begin(): Promise<SessionSnapshot> {
-    callback ??= takeCallback(setup.options.redirectUri);
+    const callback = takeCallback(setup.options.redirectUri);
     if (callback === undefined) await restore();
     else {
       // The page goes on where the sign-in began, once it is complete or has failed for good.
       await (await load()).finish(callback);
-      callback = undefined;
       isRestored = true;
     }
     changed();
@@ -99,7 +97,6 @@ export function createSession(options: SessionOptions): Session {
       isRestored = true;
       // Nothing was lost: the next call goes on.
       if (isTokenError(error) && error.kind === 'transient') starting = undefined;
-      else callback = undefined;
       changed();
       throw error;
     });
@@ -200,8 +197,15 @@ export function createSession(options: SessionOptions): Session {
     get user() {
       return current().user;
     },
-    signIn: async (wanted) => {
-      await (await load()).signIn(wanted);
+    async signIn(wanted) {
+      // Browsers open a window at a click, not some turns after it.
+      const popup = wanted?.via === 'popup' ? globalThis.open?.('', '_blank', 'popup,width=500,height=700') : undefined;
+      try {
+        await (await load()).signIn(wanted, popup);
+      } catch (error) {
+        popup?.close();
+        throw error;
+      }
       return current();
     },
     async signOut(wanted = {}) {

@@ -1,8 +1,8 @@
 import type { ProofRequest } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
-import { checkOptions } from '../core/check-option.js';
 import { digest } from '../core/random.js';
 import { buildManager } from '../manager/build-manager.js';
+import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { TokenManager } from '../manager/token-manager.js';
@@ -10,13 +10,16 @@ import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-i
 import { storedUser } from './stored-user.js';
 import { TokenError } from '../core/errors.js';
 import { browserStorage } from './browser-storage.js';
-import { lastingTransactions } from './lasting-transactions.js';
 import { isHidden, watchPage } from './page-life.js';
 import { chooseRenewal } from './worker-renewal.js';
 import type { RenewalPlace, SessionSignInOptions, SignOutOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
-import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
+import { finishSignIn } from './finish-sign-in.js';
+import { signIn } from './sign-in.js';
+import type { SignInTools } from './sign-in-tools.js';
 import { signOut } from './sign-out.js';
+import { transactionStore } from './transaction-store.js';
+import { transactionsIn } from './transactions.js';
 
 /** A session with all of its code: loaded on demand, then in charge. */
 export interface LiveSession {
@@ -27,7 +30,8 @@ export interface LiveSession {
   prove(request: ProofRequest): Promise<string>;
   /** Finishes the sign-in that a callback answers. */
   finish(callback: URL): Promise<void>;
-  signIn(options?: SessionSignInOptions): Promise<void>;
+  /** With the popup that was opened for it; none where the browser refused. */
+  signIn(options: SessionSignInOptions | undefined, popup: Window | null | undefined): Promise<void>;
   signOut(options: SignOutOptions): Promise<void>;
   userInfo(): Promise<UserInfo>;
 }
@@ -50,6 +54,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   );
   const { tokens } = kept;
   tokens.subscribe(changed);
+  const gone = new AbortController();
   const stopWatching = watchPage((isOnline) => void kept.recheck(isOnline));
   await kept.recheck();
 
@@ -57,15 +62,18 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     setup,
     server,
     defaults: checkTokenParameters(options),
-    transactions: lastingTransactions(storage, `${name}:transactions`, clock),
+    transactions: transactionsIn(transactionStore(storage), `${name}:transactions`, clock),
     kept,
-    redeem: (transaction, response) => renewal.signIn(transaction, response, kept, tools.context()),
+    isDegraded: storage.isDegraded,
+    tag: name.slice(-8),
+    gone: gone.signal,
+    redeem: renewal.redeem,
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
   };
-  const finished = new Map<string, Promise<void>>();
 
   async function dispose(): Promise<void> {
     stopWatching();
+    gone.abort(disposedError());
     await tokens.dispose();
     renewal.end();
   }
@@ -78,11 +86,8 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
       if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
       return grant.prove(request, clock);
     },
-    finish: (callback) => finishSignIn(callback, tools, finished),
-    async signIn(wanted = {}) {
-      checkOptions('signIn', wanted);
-      await signIn(wanted, tools);
-    },
+    finish: (callback) => finishSignIn(callback, tools, false),
+    signIn: (wanted = {}, popup) => signIn(wanted, popup, tools),
     signOut: (wanted) => signOut(wanted, tools),
     async userInfo() {
       const token = await tokens.getToken();

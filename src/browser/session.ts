@@ -26,9 +26,15 @@ export interface SessionOptions extends Omit<AuthorizationServerOptions, 'dpop'>
 
 /** A sign-in as a session begins it. */
 export interface SessionSignInOptions extends SignInOptions {
-  /** How the user gets to the server. @default 'redirect' */
+  /**
+   * How the user gets to the server: in this window, or in one of its own, for which `signIn` has to be called in a click.
+   * Where popups are blocked, fall back to `redirect`. @default 'redirect'
+   */
   readonly via?: 'redirect' | 'popup' | undefined;
-  /** Where the user is to be afterwards: a URL of this origin. @default where they are now */
+  /**
+   * Where the user is to be afterwards: a URL of this origin. With a popup this page stays where it is; then this is where the
+   * popup goes on if this page has gone. @default where they are now
+   */
   readonly returnTo?: string | undefined;
   /**
    * What an API asked for, as the `onChallenge` of `http()` gets it: more scopes, or a fresher or stronger sign-in. What the other
@@ -85,14 +91,17 @@ export interface SessionSnapshot extends TokenSnapshot, RenewalPlace {
 export interface Session extends TokenManager {
   /**
    * Finishes the sign-in that the URL carries, if it carries one, else restores what is stored. Call it once when the page
-   * loads, before a router reads the URL; further calls get the same result.
+   * loads, before a router reads the URL; further calls get the same result. After a `transient` failure nothing is lost, and the
+   * next call goes on. In a popup it hands the callback to the page that opened it, and closes the window.
    * @throws {TokenError} when a sign-in failed: `callback_refused`, `login_required` (the user declined), `code_lost`,
    * `id_token_rejected`, … A failed restore throws nothing: nobody is signed in, then.
    */
   start(): Promise<SessionSnapshot>;
   /**
-   * Sends the user to the server to sign in, and back. The promise stays open while the page goes away.
-   * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable`.
+   * Sends the user to the server to sign in, and back. By redirect the promise stays open while the page goes away, and `start()`
+   * on the page that they come back to finishes it. By popup it resolves when they are signed in.
+   * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable`,
+   * `code_unavailable`; with a popup also `popup_blocked`, `popup_closed`, and what `start()` throws.
    */
   signIn(options?: SessionSignInOptions): Promise<SessionSnapshot>;
   /**

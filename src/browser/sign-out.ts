@@ -4,7 +4,7 @@ import { withTimeLimit } from '../core/waiting.js';
 import { endSessionUrl } from '../protocol/authorization/end-session.js';
 import { leavePage } from './leave-page.js';
 import type { SignOutOptions } from './session.js';
-import type { SignInTools } from './sign-in.js';
+import type { SignInTools } from './sign-in-tools.js';
 
 const revocationMs = 2_000;
 const limitMs = 10_000;

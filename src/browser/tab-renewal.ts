@@ -10,16 +10,19 @@ import type { RenewalPlace } from './session.js';
 import { sessionGrant } from './session-grant.js';
 import type { SessionSetup } from './session-setup.js';
 
+/** What a sign-in has brought: puts it in the place of what was kept. @throws {TokenError} as {@link KeptTokens.signIn} */
+export type Redeemed = (kept: KeptTokens) => Promise<void>;
+
 /** What renews a session's tokens, and what it is bound to. */
 export interface Renewal {
   readonly renew: Renew;
   readonly grant: Grant;
   readonly server: AuthorizationServer;
   /**
-   * Redeems the code of a sign-in; its tokens lie in the record when this resolves.
-   * @throws {TokenError} as `redeemCode` and {@link KeptTokens.signIn}
+   * Redeems the code of a sign-in, once.
+   * @throws {TokenError} as `redeemCode`
    */
-  signIn(transaction: AuthorizationTransaction, response: AuthorizationResponse, kept: KeptTokens, context: GrantContext): Promise<void>;
+  redeem(transaction: AuthorizationTransaction, response: AuthorizationResponse, context: GrantContext): Promise<Redeemed>;
   /** Where it runs, as far as that is known. */
   place(): RenewalPlace;
   /** Lets go of what it holds. */
@@ -39,7 +42,10 @@ export async function tabRenewal(setup: SessionSetup, storage: BrowserStorage, n
     renew,
     grant,
     server,
-    signIn: async (transaction, response, kept, context) => kept.signIn(await redeem(transaction, response, context)),
+    async redeem(...sent) {
+      const tokens = await redeem(...sent);
+      return (kept) => kept.signIn(tokens);
+    },
     place: () => place,
     end: () => undefined,
   };

@@ -13,7 +13,7 @@ import type { SessionSetup } from './session-setup.js';
 import { type Renewal, tabRenewal } from './tab-renewal.js';
 import { type WorkerLink, workerLink } from './worker-link.js';
 import type { RenewedToken, WorkerSessionOptions } from './worker-messages.js';
-import { workerSignIn } from './worker-sign-in.js';
+import { redeemInWorker } from './redeem-in-worker.js';
 
 const renewalMs = limits.lockMs + limits.flightMs + limits.storeMs;
 
@@ -60,7 +60,7 @@ function workerRenewal(setup: SessionSetup, storage: BrowserStorage, tab: Renewa
         if (done === undefined) await revoke?.(tokens, context);
       },
     },
-    signIn: workerSignIn(link, tab, setup),
+    redeem: redeemInWorker(link, tab, setup),
     place: link.place,
     end: link.end,
   };

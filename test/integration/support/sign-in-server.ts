@@ -18,7 +18,10 @@ export interface SignInServerOptions {
   readonly dpopNonces?: boolean;
 }
 
-/** oidc-provider with users: whoever comes is alice, or who `user` names, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
+/**
+ * oidc-provider with users: whoever comes is alice, or who `user` or the login hint names, and agrees; `nobody` declines, and `undecided`
+ * sees a page with a link until they are. Refresh tokens rotate, and a second use of one ends the grant.
+ */
 export async function startSignInServer({
   redirectUris = [redirectUri],
   tokenLifetimeS = 60,
@@ -34,6 +37,7 @@ export async function startSignInServer({
   };
   const log: string[] = [];
   const user = { name: 'alice' };
+  const page: { headers: Readonly<Record<string, string>> } = { headers: {} };
   const refusals: string[] = [];
   const refreshTokens: string[] = [];
   let answering: () => Promise<void> = () => Promise.resolve();
@@ -87,8 +91,16 @@ export async function startSignInServer({
   });
   interact = async (request, response) => {
     const { prompt, params } = await server.provider.interactionDetails(request, response);
+    const hint = String(Reflect.get(params, 'login_hint') ?? user.name);
+    if (hint === 'undecided' && !request.url?.endsWith('?decided')) {
+      const html = `<!doctype html><title>Sign in</title><link rel="icon" href="data:,"><a href="${request.url}?decided">Yes</a>`;
+      return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page.headers }).end(html);
+    }
+    const accountId = hint === 'undecided' ? user.name : hint;
+    const declined = { error: 'access_denied', error_description: 'the user said no' };
     const acr = String(Reflect.get(params, 'acr_values') ?? '').split(' ')[0];
-    const result = prompt.name === 'login' ? { login: { accountId: user.name, ...(acr && { acr }) } } : { consent: {} };
+    const agreed = prompt.name === 'login' ? { login: { accountId, ...(acr && { acr }) } } : { consent: {} };
+    const result = hint === 'nobody' ? declined : agreed;
     await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
   };
   server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
@@ -100,6 +112,7 @@ export async function startSignInServer({
     log,
     refusals,
     user,
+    page,
     /** All that were ever given. The server is done with a token request when its refresh token is here. */
     refreshTokens,
     /** What the token endpoint waits for when it has done its work and is about to answer. */
