@@ -1,5 +1,5 @@
 import esbuild from 'rollup-plugin-esbuild';
-import { entries, packageJson } from './test/support/entries.mjs';
+import { entries, packageJson, peers } from './test/support/entries.mjs';
 
 // The first load of a browser session: what it needs must lie apart from what is loaded on demand.
 const shell = /\/src\/browser\/create-session\.ts$/;
@@ -22,7 +22,7 @@ function manualChunks(module, { getModuleIds, getModuleInfo }) {
 /** @type {import('rollup').RollupOptions} */
 export default {
   input: Object.fromEntries(entries.map(({ code, source }) => [code.replace(/^dist\/|\.js$/g, ''), source])),
-  external: [...Object.keys(packageJson.dependencies).map((name) => new RegExp(`^${name}(/|$)`)), /^node:/],
+  external: [...[...Object.keys(packageJson.dependencies), ...peers].map((name) => new RegExp(`^${name}(/|$)`)), /^node:/],
   treeshake: { moduleSideEffects: false },
   plugins: [esbuild({ target: 'es2022', tsconfig: 'tsconfig.json' })],
   // Not a file per module: Node takes half a millisecond for each that it loads.

@@ -137,7 +137,8 @@ export function createSession(options: SessionOptions): Session {
     const { idToken = '' } = record;
     if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
     const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
-    const state = isSignedIn ? 'signed_in' : isRestored || live ? 'signed_out' : 'restoring';
+    const isKnown = isRestored || (live !== undefined && callback === undefined);
+    const state = isSignedIn ? 'signed_in' : isKnown ? 'signed_out' : 'restoring';
     return { ...(live?.tokens.snapshot() ?? storedSnapshot()), state, user: isSignedIn ? claims.user : undefined };
   }
 
