@@ -1,9 +1,10 @@
 import { digest } from '../core/random.js';
 import { ageMs, instant } from '../core/instant.js';
+import type { TokenError } from '../core/errors.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { Prove } from '../core/access-token.js';
 import { type Decision, decide, type TokenRequest } from '../manager/decide.js';
-import { unavailable } from '../manager/failures.js';
+import { endedError, unavailable } from '../manager/failures.js';
 import { parseRecord } from '../manager/parse-record.js';
 import { recordName } from '../manager/record-name.js';
 import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.js';
@@ -16,6 +17,8 @@ const limitMs = 5_000;
  */
 export class StoredSession {
   record: GrantRecord = emptyRecord;
+  /** Why only a new sign-in helps, if so. */
+  ended: TokenError | undefined;
   readonly #setup: SessionSetup;
   readonly #prove: Prove;
 
@@ -36,6 +39,8 @@ export class StoredSession {
         () => unavailable('the store is slow'),
       );
       this.record = (stored && parseRecord(stored, began, { skewMs, minValidMs, spread: 0, prove: this.#prove })) ?? emptyRecord;
+      const { ended } = this.record;
+      this.ended = ended && endedError(ended);
     } catch {
       // Asked again, and reported, by the manager.
     }
@@ -65,6 +70,7 @@ export class StoredSession {
       if (stored === undefined || (await records.delete(name, stored.version))) break;
     }
     this.record = emptyRecord;
+    this.ended = undefined;
   }
 
   #name(): Promise<string> {

@@ -77,6 +77,20 @@ describe('useSession() of React 19 in StrictMode', () => {
     await shows(page, 'signed_out');
   });
 
+  it('renders a session that was ended before the page was loaded, with the same snapshot each time', async () => {
+    await signIn();
+    await page.evaluate(() => app.session.clear());
+    await page.reload();
+    await shows(page, 'signed_out');
+    const isSame = await page.evaluate(() => {
+      const { snapshot } = app.session;
+      const first = snapshot();
+      return snapshot() === first;
+    });
+    expect(isSame).toBe(true);
+    expect(await page.evaluate(() => app.session.snapshot().lastError?.code)).toBe('login_required');
+  });
+
   it('listens to the session that is there after a hot reload, and to no other', async () => {
     await signIn();
     await page.evaluate(() => app.hotReload());
