@@ -1,6 +1,6 @@
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import esbuild from 'rollup-plugin-esbuild';
-import { entries, packageJson } from './test/support/entries.mjs';
+import { entries, packageJson, peers } from './test/support/entries.mjs';
 
 const worker = 'src/browser/worker.ts';
 const code = (further = {}) => esbuild({ target: 'es2022', tsconfig: 'tsconfig.json', ...further });
@@ -45,7 +45,7 @@ function manualChunks(module, { getModuleIds, getModuleInfo }) {
 export default [
   {
     input: Object.fromEntries(entries.filter(({ source }) => source !== worker).map(({ code, source }) => [code.replace(/^dist\/|\.js$/g, ''), source])),
-    external: [...Object.keys(packageJson.dependencies).map((name) => new RegExp(`^${name}(/|$)`)), /^node:/],
+    external: [...[...Object.keys(packageJson.dependencies), ...peers].map((name) => new RegExp(`^${name}(/|$)`)), /^node:/],
     treeshake: { moduleSideEffects: false },
     plugins: [code()],
     // Not a file per module: Node takes half a millisecond for each that it loads.

@@ -23,6 +23,8 @@ export interface AuthorizationServerOptions {
   readonly tokenDelayMs?: number;
   /** Further configuration of oidc-provider. */
   readonly configuration?: { readonly features?: object; readonly [name: string]: unknown };
+  /** To be done to each provider before it serves. */
+  readonly prepare?: (provider: Provider) => void;
   readonly createServer?: (listener: RequestListener) => Server;
 }
 
@@ -82,7 +84,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
 }
 
 function createProvider(options: AuthorizationServerOptions, issuer: string, adapter: ReturnType<typeof memoryAdapter>, key: object): Provider {
-  return new Provider(issuer, {
+  const provider = new Provider(issuer, {
     adapter,
     clients: options.clients,
     clientDefaults: { id_token_signed_response_alg: 'ES256', redirect_uris: [], response_types: [] },
@@ -112,6 +114,8 @@ function createProvider(options: AuthorizationServerOptions, issuer: string, ada
       ...options.configuration?.features,
     },
   });
+  options.prepare?.(provider);
+  return provider;
 }
 
 async function signingKey(): Promise<object> {

@@ -1,4 +1,5 @@
 import type { JournalEntry } from 'tokenkeep';
+import { startAppServer } from './app-server.ts';
 import type { Message } from './page-messages.ts';
 import { startPageServer } from './page-server.ts';
 import { runService, type ServiceWatcher } from './service.ts';
@@ -26,6 +27,8 @@ export interface LiveDemo {
   readonly url: string;
   readonly issuer: string;
   readonly apiUrl: string;
+  /** Of the single-page app. */
+  readonly appUrl: string;
   /** The authorization server's own count. */
   tokenRequests(): number;
   /** Ends the service, then the rest. */
@@ -37,6 +40,7 @@ export const watchable: Omit<LiveDemoOptions, 'port'> = { tokenLifetimeS: 12, sk
 
 /** A service at work, and a page on which it can be watched and troubled. */
 export async function startLiveDemo(options: LiveDemoOptions): Promise<LiveDemo> {
+  const app = await startAppServer({ ...options, port: 0 });
   const stage = await startStage(options);
   const clock = createServiceClock();
   const story = new Story(clock, options.minValidMs);
@@ -54,10 +58,11 @@ export async function startLiveDemo(options: LiveDemoOptions): Promise<LiveDemo>
       return { state: stateOf(story, trouble, clock), facts, journal };
     };
   };
-  const page = await startPageServer({ port: options.port, reader, press: (name) => trouble.make(name) }).catch(async (error: unknown) => {
-    await stage.close();
+  const page = await startPageServer({ port: options.port, reader, press: (name) => trouble.make(name), appUrl: app.url }).catch(async (error: unknown) => {
+    await Promise.all([stage.close(), app.close()]);
     throw error;
   });
+  app.demoUrl = page.url;
   const stop = new AbortController();
   const { skewMs, minValidMs, watcher } = options;
   const watchers = watcher ? together(story, watcher) : story;
@@ -66,11 +71,12 @@ export async function startLiveDemo(options: LiveDemoOptions): Promise<LiveDemo>
     url: page.url,
     issuer: stage.server.issuer,
     apiUrl: stage.api.url,
+    appUrl: app.url,
     tokenRequests: stage.server.tokenRequests,
     async close() {
       stop.abort();
       await service;
-      await Promise.all([page.close(), stage.close()]);
+      await Promise.all([page.close(), stage.close(), app.close()]);
     },
   };
 }

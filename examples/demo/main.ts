@@ -52,7 +52,11 @@ async function showLive(paper: Paper): Promise<number> {
     return 1;
   }
   const stop = stopSignal(undefined);
-  printHead(paper, [`watch it here, and make trouble   ${paper.bold(demo.url)}`], 'Ctrl-C ends it');
+  printHead(
+    paper,
+    [`a service: watch it, make trouble   ${paper.bold(demo.url)}`, `a page that signs you in            ${paper.bold(demo.appUrl)}`],
+    'Ctrl-C ends it',
+  );
   await new Promise((resolve) => stop.addEventListener('abort', resolve));
   await demo.close();
   account.close();

@@ -30,6 +30,7 @@ declare module 'oidc-provider' {
   export class Provider {
     constructor(issuer: string, configuration: object);
     callback(): RequestListener;
+    use(middleware: (context: { readonly path: string; status: number }, next: () => Promise<void>) => Promise<void>): this;
     interactionDetails(...exchange: Parameters<RequestListener>): Promise<{
       readonly prompt: { readonly name: string };
       readonly params: { readonly client_id: string; readonly scope?: string };

@@ -2,7 +2,7 @@
 import type { JournalEntry } from 'tokenkeep';
 
 /** How a token came into use. */
-export type Arrival = 'acquired' | 'renewed' | 'replaced' | 'waited';
+export type Arrival = 'acquired' | 'renewed' | 'replaced' | 'waited' | 'restored' | 'adopted';
 
 export type Tone = 'good' | 'plain' | 'trouble' | 'bad' | 'yours';
 

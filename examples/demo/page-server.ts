@@ -10,6 +10,8 @@ export interface PageServerOptions {
   readonly reader: () => () => Message;
   /** Does what a button says; false when there is no such button. */
   readonly press: (name: string) => Promise<boolean>;
+  /** Where `/app` leads to. */
+  readonly appUrl: string;
 }
 
 export interface PageServer {
@@ -59,6 +61,7 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(405);
     if (path === '/events') return stream(response, options.reader());
+    if (path === '/app') return void response.writeHead(302, { ...headers, location: options.appUrl }).end();
     const name = path === '/' ? 'index.html' : path.slice(1);
     const type = Object.hasOwn(types, name) ? types[name] : undefined;
     if (type === undefined) return end(404);

@@ -8,6 +8,8 @@ export interface ProtectedApiOptions {
   readonly audience: string;
   /** What reading needs, and what everything else needs. */
   readonly scopes: { readonly read: string; readonly write: string };
+  /** The origin of pages that may call it. @default none */
+  readonly allowOrigin?: string;
 }
 
 export interface ProtectedApi {
@@ -42,6 +44,10 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
       response.writeHead(status, { 'content-type': 'application/json', ...(challenge && { 'www-authenticate': challenge }) });
       response.end(JSON.stringify(body));
     };
+    if (options.allowOrigin !== undefined) {
+      for (const [name, value] of Object.entries(cors(options.allowOrigin))) response.setHeader(name, value);
+      if (request.method === 'OPTIONS') return void response.writeHead(204).end();
+    }
     const body = await readBody(request);
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '')?.[1];
     // Who sent no token is told how to authenticate, and nothing more (RFC 6750 §3).
@@ -61,7 +67,7 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
     ) {
       return send(403, { error: 'scope' }, `Bearer realm="orders", error="insufficient_scope", scope="${needed}"`);
     }
-    send(200, { method: request.method, path: request.url, client: claims['client_id'], body });
+    send(200, { method: request.method, path: request.url, client: claims['client_id'], user: claims.sub, body });
   }
 
   const server = createServer((request, response) => {
@@ -78,6 +84,14 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
     close: () => close(server),
   };
 }
+
+const cors = (origin: string): Readonly<Record<string, string>> => ({
+  'access-control-allow-origin': origin,
+  'access-control-allow-headers': 'authorization, content-type',
+  'access-control-expose-headers': 'www-authenticate',
+  'access-control-max-age': '600',
+  vary: 'origin',
+});
 
 async function jwksUri(issuer: string): Promise<string> {
   const response = await fetch(`${issuer}/.well-known/openid-configuration`);

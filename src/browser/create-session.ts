@@ -5,7 +5,7 @@ import { isolated } from '../core/isolated.js';
 import type { GetTokenOptions, TokenSource } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { createHttpClient } from '../http/create-http-client.js';
-import { disposedError, endedError } from '../manager/failures.js';
+import { disposedError } from '../manager/failures.js';
 import { targetKey } from '../manager/target-key.js';
 import type { TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
@@ -137,16 +137,17 @@ export function createSession(options: SessionOptions): Session {
     const { idToken = '' } = record;
     if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
     const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
-    const state = isSignedIn ? 'signed_in' : isRestored || live ? 'signed_out' : 'restoring';
+    const isKnown = isRestored || (live !== undefined && starting === undefined);
+    const state = isSignedIn ? 'signed_in' : isKnown ? 'signed_out' : 'restoring';
     return { ...(live?.tokens.snapshot() ?? storedSnapshot()), ...(live?.place() ?? undecided), state, user: isSignedIn ? claims.user : undefined };
   }
 
   function storedSnapshot(): TokenSnapshot {
     const held = stored.held('');
-    const { ended } = stored.record;
+    const { ended } = stored;
     const status = disposed ? 'disposed' : stored.isUsable(held) ? 'ready' : ended ? 'ended' : 'empty';
     const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
-    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: ended && endedError(ended) };
+    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: ended };
   }
 
   // The same object as long as it says the same.

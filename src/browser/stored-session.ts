@@ -1,5 +1,6 @@
 import { digest } from '../core/random.js';
 import { ageMs, instant } from '../core/instant.js';
+import type { TokenError } from '../core/errors.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { Prove } from '../core/access-token.js';
 import { type Decision, decide, type TokenRequest } from '../manager/decide.js';
@@ -16,6 +17,8 @@ const limitMs = 5_000;
  */
 export class StoredSession {
   record: GrantRecord = emptyRecord;
+  /** Why only a new sign-in helps, if so. */
+  ended: TokenError | undefined;
   readonly #setup: SessionSetup;
   readonly #prove: Prove;
 
@@ -36,6 +39,8 @@ export class StoredSession {
         () => unavailable('the store is slow'),
       );
       this.record = (stored && parseRecord(stored, began, { skewMs, minValidMs, spread: 0, prove: this.#prove })) ?? emptyRecord;
+      const { ended } = this.record;
+      this.ended = ended && endedError(ended);
     } catch {
       // Asked again, and reported, by the manager.
     }
@@ -72,6 +77,7 @@ export class StoredSession {
       news.close();
     }
     this.record = emptyRecord;
+    this.ended = undefined;
   }
 
   #name(): Promise<string> {

@@ -25,12 +25,12 @@ describe.skipIf(!browser)('the demo page, for everybody', () => {
     await shown.line(/Token #\d+/);
     const { keyboard } = shown.page;
     const order: string[] = [];
-    for (let stop = 0; stop < 7; stop++) {
+    for (let stop = 0; stop < 9; stop++) {
       await keyboard.press('Tab');
       order.push(await shown.page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName || ''));
       expect(await shown.page.evaluate(() => getComputedStyle(document.activeElement ?? document.body).outlineStyle)).toBe('solid');
     }
-    expect(order).toEqual(['revoke', 'stop', 'slow', 'rotate', 'forward', 'back', 'SUMMARY']);
+    expect(order).toEqual(['A', 'A', 'revoke', 'stop', 'slow', 'rotate', 'forward', 'back', 'SUMMARY']);
     await keyboard.press('Enter');
     await shown.page.locator('#journal li', { hasText: 'token' }).first().waitFor();
     for (let back = 0; back < 4; back++) await keyboard.press('Shift+Tab');

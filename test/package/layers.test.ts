@@ -19,6 +19,8 @@ const planted: readonly (readonly [what: string, path: string, source: string, c
   ['an HTTP client that knows the manager', 'src/http/a.ts', "import { x } from '../manager/b.js';", /http may not import manager/],
   ['an HTTP client that knows the wire', 'src/http/a.ts', "import { x } from '../protocol/b.js';", /http may not import protocol/],
   ['a test kit that knows the HTTP client', 'src/testing/a.ts', "import { x } from '../http/b.js';", /testing may not import http/],
+  ['React below its layer', 'src/browser/a.ts', "import { useState } from 'react';", /browser may not/],
+  ['a hook that knows the manager', 'src/react/a.ts', "import { x } from '../manager/b.js';", /react may not import manager/],
   ['an import of an entry point', 'src/server/a.ts', "import { x } from '../index.js';", /nothing imports an entry point/],
   ['an import without its ending', 'src/core/a.ts', "import { x } from './b';", /end in \.js/],
   ['ky in another file', 'src/http/create-auth-fetch.ts', "import ky from 'ky';", /only src\/http\/create-http-client\.ts may/],

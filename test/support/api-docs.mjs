@@ -12,6 +12,7 @@ const purposes = {
   '.': 'Managers, grants, client authentication, ports, errors. Runs everywhere.',
   './http': 'The `fetch` that attaches tokens, and the ky instance around it.',
   './server': 'Services: client credentials, tokens and HTTP client in one.',
+  './react': 'A session as React sees it. See [Frameworks](guides/frameworks.md).',
   './testing': 'For your own tests. See [Testing](testing.md).',
   './storage/memory': 'The memory store alone.',
   './storage/indexed-db': 'Records and keys in IndexedDB, shared by tabs. See [Browser storage](guides/browser-storage.md).',

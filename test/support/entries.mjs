@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 /** The project's root, as a URL that ends in a slash. */
 export const root = new URL('../../', import.meta.url);
 
-/** @type {{ name: string, version: string, exports: Record<string, string | { types: string, default: string }>, dependencies: Record<string, string>, scripts: Record<string, string> }} */
+/** @type {{ name: string, version: string, exports: Record<string, string | { types: string, default: string }>, dependencies: Record<string, string>, peerDependencies: Record<string, string>, scripts: Record<string, string> }} */
 export const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+
+/** Packages that users bring themselves. */
+export const peers = Object.keys(packageJson.peerDependencies);
 
 /**
  * The entry points, from the exports map, which is the only list of them: `.` has the specifier `tokenkeep`,

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { entries, packageJson } from './entries.mjs';
+import { entries, packageJson, peers } from './entries.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,6 +13,8 @@ declare module 'vitest' {
     packedFiles: readonly string[];
     /** A project outside this one, with nothing but the tarball installed. */
     consumer: string;
+    /** The packages that came with it. */
+    installedPackages: readonly string[];
   }
 }
 
@@ -26,6 +28,14 @@ export default function installConsumer(project: TestProject): () => void {
   const packedFiles = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', tarball], folder);
+  const modules = join(folder, 'node_modules');
+  project.provide(
+    'installedPackages',
+    readdirSync(modules).filter((name) => !name.startsWith('.')),
+  );
+  // What a user brings for the entry points that ask for it.
+  mkdirSync(join(modules, '@types'));
+  for (const name of peers.flatMap((peer) => [peer, `@types/${peer}`])) symlinkSync(resolve('node_modules', name), join(modules, name));
   project.provide('tarball', tarball);
   project.provide(
     'packedFiles',

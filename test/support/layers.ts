@@ -20,8 +20,9 @@ export const layers: Readonly<Record<string, Layer>> = {
   browser: { folders: below, packages: ['jose'] },
   server: { folders: below, packages: ['jose', 'p-queue'] },
   webview: { folders: below, packages: ['jose'] },
+  react: { folders: ['core', 'browser'], packages: ['react'] },
   testing: { folders: ['core', 'protocol', 'manager', 'locks', 'storage'], packages: ['jose'] },
-  '.': { folders: [...below, 'browser', 'server', 'webview', 'testing'], packages: [] },
+  '.': { folders: [...below, 'browser', 'server', 'webview', 'react', 'testing'], packages: [] },
 };
 
 const kyFile = 'src/http/create-http-client.ts';

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { entries, packageJson } from './entries.mjs';
+import { entries, packageJson, peers } from './entries.mjs';
 
 const manager = "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'";
 const http = "export * from './dist/http.js'";
@@ -25,6 +25,7 @@ const budgets = [
     goal: 3_000,
   },
   { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_550, goal: 5_000 },
+  { name: 'tokenkeep/react, without react', code: "export * from './dist/react.js'", external: [], max: 250, goal: 250 },
 ];
 
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
@@ -40,6 +41,7 @@ const splitBudgets = [
 const foreign = {
   '.': ['ky', 'p-queue', 'idb-keyval'],
   './http': ['p-queue', 'oauth4webapi', 'idb-keyval'],
+  './react': Object.keys(packageJson.dependencies),
   './storage/memory': Object.keys(packageJson.dependencies),
   './storage/indexed-db': Object.keys(packageJson.dependencies).filter((name) => name !== 'idb-keyval'),
   './storage/web-storage': Object.keys(packageJson.dependencies),
@@ -75,7 +77,7 @@ async function bundle(contents, external = []) {
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
-    external,
+    external: [...peers, ...external],
     write: false,
     metafile: true,
     logLevel: 'error',

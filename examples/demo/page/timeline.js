@@ -6,11 +6,13 @@
 
 // Left of "now" is what was, right of it how long the token in use is still good.
 const shareBeforeNow = 0.78;
-const tallestBar = 20;
 const bucketMs = 500;
 
-/** @param {HTMLElement} root */
-export function createTimeline(root) {
+/**
+ * @param {HTMLElement} root
+ * @param {number} tallestBar how many calls of half a second fill their lane
+ */
+export function createTimeline(root, tallestBar = 20) {
   const view = find(root, '.window');
   const strip = find(root, '.strip');
   const nowLine = find(root, '.now-line');
@@ -86,7 +88,7 @@ export function createTimeline(root) {
       const item = known ? { ...known, fact } : create(fact);
       if (!known) strip.append(item.element);
       items.set(fact.id, item);
-      dress(item);
+      dress(item, tallestBar);
       place(item);
     },
     /** @param {number} at */
@@ -138,8 +140,11 @@ function create(fact) {
   return { fact, element, inner };
 }
 
-/** @param {Item} item */
-function dress({ fact, element, inner }) {
+/**
+ * @param {Item} item
+ * @param {number} tallestBar
+ */
+function dress({ fact, element, inner }, tallestBar) {
   if (fact.kind === 'calls') {
     for (const name of /** @type {const} */ (['answered', 'failed'])) {
       find(element, `.${name}`).style.height = `${(Math.min(fact[name], tallestBar) / tallestBar) * 100}%`;
@@ -159,7 +164,7 @@ function dress({ fact, element, inner }) {
   }
 }
 
-const words = { acquired: 'acquired', renewed: 'renewed', replaced: 'replaced', waited: 'fetched' };
+const words = { acquired: 'acquired', renewed: 'renewed', replaced: 'replaced', waited: 'fetched', restored: 'stored', adopted: 'other tab' };
 
 /** @param {string} name */
 function box(name) {
