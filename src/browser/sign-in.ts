@@ -4,7 +4,7 @@ import type { GrantContext } from '../core/grant.js';
 import { parseObject } from '../core/parse-object.js';
 import type { TokenParameters } from '../core/token-parameters.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { KeptTokens } from '../manager/keep-tokens.js';
+import type { KeptTokens } from '../manager/kept-tokens.js';
 import { authorizationRequest } from '../protocol/authorization/authorization-request.js';
 import { readAuthorizationResponse } from '../protocol/authorization/authorization-response.js';
 import type { AuthorizationTransaction } from '../protocol/authorization/authorization-transaction.js';

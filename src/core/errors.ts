@@ -45,6 +45,7 @@ export type TokenErrorCode =
   | 'interaction_required'
   | 'key_lost'
   | 'callback_refused'
+  | 'subject_mismatch'
   | 'code_lost'
   | 'invalid_option'
   | 'client_rejected'
@@ -80,7 +81,20 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'grant_failed',
     ],
   ],
-  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required', 'key_lost', 'callback_refused', 'code_lost']],
+  [
+    'interaction',
+    [
+      'grant_revoked',
+      'rotation_lost',
+      'session_changed',
+      'login_required',
+      'interaction_required',
+      'key_lost',
+      'callback_refused',
+      'subject_mismatch',
+      'code_lost',
+    ],
+  ],
   ['terminal', ['disposed', 'static_token_expired']],
 ];
 
