@@ -1,5 +1,4 @@
 import { type AccessToken, createAccessToken } from '../core/access-token.js';
-import type { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import { ageMs, instant } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
@@ -124,7 +123,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   }
 
   // What is to be revoked is forgotten first, so that nobody gets it any more.
-  async function forget(reason: 'cleared' | 'revoked'): Promise<{ readonly unsaved: TokenError | undefined; readonly revoked: Promise<void> }> {
+  async function forget(reason: 'cleared' | 'revoked'): Promise<{ readonly revoked: Promise<void> }> {
     if (disposed) throw disposedError();
     const entries = targets.all();
     const keepers = [...new Set(entries.map((entry) => entry.keeper))];
@@ -145,17 +144,6 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       if (failed) throw failed;
     });
     revoked.catch(() => undefined);
-    return { unsaved, revoked };
-  }
-
-  async function forgetAndTell(reason: 'cleared' | 'revoked'): Promise<void> {
-    const { unsaved, revoked } = await forget(reason);
-    await revoked;
-    if (unsaved) throw unsaved;
-  }
-
-  async function signOut(): Promise<{ readonly revoked: Promise<void> }> {
-    const { unsaved, revoked } = await forget('revoked');
     if (unsaved) throw unsaved;
     return { revoked };
   }
@@ -246,10 +234,10 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       return () => listeners.delete(each);
     },
     explain: () => journal.entries,
-    revoke: () => forgetAndTell('revoked'),
-    clear: () => forgetAndTell('cleared'),
+    revoke: async () => (await forget('revoked')).revoked,
+    clear: async () => void (await forget('cleared')),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, recheck: renewals.recheck, renew };
+  return { tokens: manager, record: () => own.keeper.record, signIn, signOut: () => forget('revoked'), recheck: renewals.recheck, renew };
 }
