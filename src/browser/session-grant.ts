@@ -51,18 +51,27 @@ export function sessionGrant(options: SessionGrantOptions, id: string, name: str
   return { grant: sealed, server, redeem: async (...sent) => sealed.seal(await redeem(...sent)) };
 }
 
-// Read anew for each sign-in, which asks for the thumbprint: one whose key was deleted since would bind its tokens to a key that is
-// gone with this page.
+// Read anew for whatever is sent to the authorization server: a key that was deleted meanwhile is in nobody's store any more, and
+// what is bound to it would end with this page or worker.
 function keptKey(keyStore: KeyStore, keyName: string): Dpop {
   const read = (): Dpop => dpop({ keyStore, keyName });
   let key = read();
+  let isReplaced = false;
+  async function again(): Promise<string> {
+    const before = await key.thumbprint();
+    const wasNew = await key.isNew();
+    key = read();
+    const now = await key.thumbprint();
+    isReplaced ||= wasNew || now !== before;
+    return now;
+  }
   return {
     required: true,
-    prove: (request, now) => key.prove(request, now),
-    isNew: () => key.isNew(),
-    thumbprint() {
-      key = read();
-      return key.thumbprint();
+    async prove(request, now) {
+      if (request.accessToken === undefined) await again();
+      return key.prove(request, now);
     },
+    isNew: async () => isReplaced || key.isNew(),
+    thumbprint: again,
   };
 }

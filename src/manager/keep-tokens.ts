@@ -10,7 +10,7 @@ import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
 import { asTokenError, disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
-import type { KeptTokens, SignInConditions } from './kept-tokens.js';
+import type { KeptTokens, RenewalOrder, SignInConditions } from './kept-tokens.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
@@ -94,7 +94,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   }
 
   // What is to be revoked is forgotten first, so that nobody gets it any more.
-  async function forget(reason: 'cleared' | 'revoked'): Promise<{ readonly unsaved: TokenError | undefined; readonly revoked: Promise<void> }> {
+  async function forget(reason: 'cleared' | 'revoked'): Promise<{ readonly revoked: Promise<void> }> {
     if (disposed) throw disposedError();
     const entries = targets.all();
     const keepers = [...new Set(entries.map((entry) => entry.keeper))];
@@ -115,17 +115,6 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       if (failed) throw failed;
     });
     revoked.catch(() => undefined);
-    return { unsaved, revoked };
-  }
-
-  async function forgetAndTell(reason: 'cleared' | 'revoked'): Promise<void> {
-    const { unsaved, revoked } = await forget(reason);
-    await revoked;
-    if (unsaved) throw unsaved;
-  }
-
-  async function signOut(): Promise<{ readonly revoked: Promise<void> }> {
-    const { unsaved, revoked } = await forget('revoked');
     if (unsaved) throw unsaved;
     return { revoked };
   }
@@ -229,10 +218,11 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       return () => listeners.delete(each);
     },
     explain: () => journal.entries,
-    revoke: () => forgetAndTell('revoked'),
-    clear: () => forgetAndTell('cleared'),
+    revoke: async () => (await forget('revoked')).revoked,
+    clear: async () => void (await forget('cleared')),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+  const signOut = (): Promise<{ readonly revoked: Promise<void> }> => forget('revoked');
   return { tokens: manager, record: () => own.keeper.record, signIn, signOut, renew, renewNow, isBusy: renewals.isBusy, recheck: renewals.recheck };
 }

@@ -141,6 +141,8 @@ describe('createSession({ dpop: true })', () => {
 
 describe('session.for()', () => {
   it('draws tokens for several APIs from one refresh token, one request at a time [R3] [R7] [P31]', async () => {
+    // Where the test sees the requests.
+    site.options = { worker: false };
     const page = await openApp(context, site.url, complaints);
     await signIn(page, { resource: [api, billing] });
     const sent: URLSearchParams[] = [];

@@ -31,6 +31,23 @@ describe('revocation', () => {
     }
   });
 
+  it('leaves a self-contained access token to its end once its refresh token is revoked, and only then [G11] [R27]', async () => {
+    const accessToken = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
+    const sent = async (answer: Answer, given: Partial<TokenSet>) => {
+      const fake = fakeServer(answer, text(''));
+      const grant = refreshToken({ server, clientId: 'app', auth, refreshToken: 'rt-0', fetch: fake.fetch });
+      await grant.revoke?.({ ...tokens, accessToken, ...given }, context()).catch(() => undefined);
+      return fake.requests.map(({ body }) => body.get('token'));
+    };
+    expect(await sent(text(''), {})).toEqual(['rt-canary']);
+    // The server may still know what it gave.
+    expect(await sent(json({ error: 'invalid_request' }, 400), {})).toEqual(['rt-canary', accessToken]);
+    expect(await sent(text(''), { accessToken: 'a.b.c' })).toEqual(['rt-canary', 'a.b.c']);
+    const alone = fakeServer(text(''));
+    await clientCredentials({ server, clientId: 'app', auth, fetch: alone.fetch }).revoke?.({ ...tokens, accessToken }, context());
+    expect(alone.requests.map(({ body }) => body.get('token'))).toEqual([accessToken]);
+  });
+
   it('revokes the access token alone where there is no refresh token of ours [G11]', async () => {
     const fake = fakeServer(text(''));
     await clientCredentials({ server, clientId: 'app', auth, fetch: fake.fetch }).revoke?.(tokens, context());
