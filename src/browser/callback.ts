@@ -20,6 +20,14 @@ export function takeCallback(redirectUri: string): URL | undefined {
   return opened && isExpected(opened) ? opened : undefined;
 }
 
+/**
+ * Puts it back where it was, untouched: browsers do not ask a second time for a file of code that was missing, so that only a
+ * reload goes on.
+ */
+export function putCallbackBack(): void {
+  if (opened) history.replaceState(history.state, '', opened);
+}
+
 /** It is finished: who comes later restores. */
 export function forgetCallback(state: string): void {
   if (opened && stateOf(opened) === state) opened = undefined;

@@ -9,7 +9,7 @@ import { disposedError } from '../manager/failures.js';
 import { targetKey } from '../manager/target-key.js';
 import type { TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
-import { takeCallback } from './callback.js';
+import { putCallbackBack, takeCallback } from './callback.js';
 import { leavePage } from './leave-page.js';
 import type { LiveSession } from './live-session.js';
 import { ownUrl } from './own-url.js';
@@ -97,6 +97,7 @@ export function createSession(options: SessionOptions): Session {
       isRestored = true;
       // Nothing was lost: the next call goes on.
       if (isTokenError(error) && error.kind === 'transient') starting = undefined;
+      if (isTokenError(error) && error.code === 'code_unavailable') putCallbackBack();
       changed();
       throw error;
     });

@@ -89,6 +89,7 @@ async function isOfPopup(state: string, { transactions, isDegraded }: SignInTool
   return Boolean(globalThis.opener) || (await isDegraded());
 }
 
+// What the server sent the user back with is its last word on this sign-in, though another one may work later.
 function isTransient(error: unknown): boolean {
-  return isTokenError(error) && error.kind === 'transient';
+  return isTokenError(error) && error.kind === 'transient' && error.phase !== 'authorization';
 }

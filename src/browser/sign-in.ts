@@ -23,13 +23,17 @@ export async function signIn(options: SessionSignInOptions, popup: Window | null
   const appState: AppState = { via, returnTo: ownUrl('returnTo', returnTo ?? location.href) };
   if (via === 'popup' && !popup)
     throw new TokenError('popup_blocked', 'the browser opened no popup: it does so at a click only, and where the user allows it', { phase: 'authorization' });
-  const { setup, server, defaults, transactions, gone, tag } = tools;
+  const { setup, server, defaults, transactions, kept, gone, tag } = tools;
   const request = challenge === undefined ? wanted : { ...askedFor(challenge, defaults), ...wanted };
   const given = { redirectUri: setup.options.redirectUri, defaults, appState: JSON.stringify(appState), tag };
   const { transaction, url } = await authorizationRequest(server, request, given, tools.context(gone));
   const target = await url(tools.context(gone));
   await transactions.add(transaction);
-  if (!popup) return leavePage(target);
+  if (!popup) {
+    await leavePage(target);
+    // Somebody may have signed in while this page was away.
+    return kept.recheck();
+  }
   const answered = callbackOf(popup, transaction.state, setup.clock, gone);
   popup.location.replace(target);
   await finishSignIn(await answered, tools, true);

@@ -14,6 +14,8 @@ export interface SessionSite {
   options: Readonly<Record<string, unknown>>;
   /** Files of the app that cannot be had, by a part of their name. */
   missing: RegExp | undefined;
+  /** Whether callbacks come to a page without a script: nobody answers them. */
+  holdsCallbacks: boolean;
   /** The answers of the app's API, by status. */
   readonly answers: Map<number, number>;
   /** Another script in the place of the worker. */
@@ -61,6 +63,7 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     options: {},
     missing: undefined,
     worker: undefined,
+    holdsCallbacks: false,
     answers,
     api: undefined,
     policy: `default-src 'self'; connect-src 'self' ${server.issuer}; img-src data:`,
@@ -77,6 +80,8 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     if (site.missing?.test(pathname) || (file === undefined && pathname.endsWith('.js'))) return void response.writeHead(404).end();
     response.setHeader('cache-control', 'no-store');
     if (file !== undefined) return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(file);
+    if (site.holdsCallbacks && pathname === '/callback')
+      return void response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Held</title><link rel="icon" href="data:,">');
     const config = {
       issuer: server.issuer,
       clientId: 'spa',

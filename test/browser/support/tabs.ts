@@ -62,17 +62,11 @@ async function found(): Promise<{ executablePath: string; env: Record<string, st
 export interface LaunchOptions {
   /** Opens no window for a script. */
   readonly blocksPopups?: boolean;
-  /** Keeps pages in its back/forward cache, as the browsers of users do. */
-  readonly cachesPages?: boolean;
 }
 
-export async function launch({ blocksPopups = false, cachesPages = false }: LaunchOptions = {}): Promise<Browser> {
+export async function launch({ blocksPopups = false }: LaunchOptions = {}): Promise<Browser> {
   const { args, ...program } = await found();
-  return chromium.launch({
-    ...program,
-    args: [...args, ...(blocksPopups ? ['--block-new-web-contents'] : [])],
-    ignoreDefaultArgs: cachesPages ? ['--disable-back-forward-cache'] : [],
-  });
+  return chromium.launch({ ...program, args: [...args, ...(blocksPopups ? ['--block-new-web-contents'] : [])] });
 }
 
 /** A browser that keeps what it stores in a folder. */
