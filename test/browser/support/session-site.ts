@@ -30,27 +30,15 @@ export interface SessionSite {
 export interface SessionSiteOptions extends Omit<SignInServerOptions, 'redirectUris'> {
   /** The script of the pages. */
   readonly entry?: string;
+  /** An app that somebody else has bundled, with its script at `/app.js`: answers what it can, and says whether it did. */
+  readonly serveApp?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** An app that signs its users in at oidc-provider and calls its own API, with the built package as users bundle it. */
-export async function startSessionSite({ entry = 'test/browser/page/session.ts', ...options }: SessionSiteOptions = {}): Promise<SessionSite> {
-  const bundle = await build({
-    entryPoints: { app: entry },
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2022',
-    outdir: 'out',
-    chunkNames: 'chunks/[name]-[hash]',
-    jsx: 'automatic',
-    write: false,
-    // Not the sources that the tests' own configuration maps the package to: what is published.
-    tsconfigRaw: {},
-  });
+export async function startSessionSite({ entry = 'test/browser/page/session.ts', serveApp, ...options }: SessionSiteOptions = {}): Promise<SessionSite> {
   // As bundlers without help for workers need it: the package's file beside the code that names it.
   const worker = readFileSync('dist/browser/worker.js', 'utf8');
-  const files = new Map(bundle.outputFiles.map(({ path, text }) => [path.slice(path.indexOf('/out/') + 4), text]));
+  const files = serveApp ? new Map<string, string>() : await bundled(entry);
   const answers = new Map<number, number>();
   const app = createServer((request, response) => void serve(request, response).catch(() => response.destroy()));
   const port = await listen(app);
@@ -75,7 +63,8 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url);
     if (pathname.startsWith('/api/')) return site.api ? site.api(request, response) : answer(request, response);
-    if (pathname.endsWith('/worker.js') && !site.missing?.test(pathname)) return serveWorker(response);
+    if (await serveApp?.(request, response)) return;
+    if (!serveApp && pathname.endsWith('/worker.js') && !site.missing?.test(pathname)) return serveWorker(response);
     const file = files.get(pathname);
     if (site.missing?.test(pathname) || (file === undefined && pathname.endsWith('.js'))) return void response.writeHead(404).end();
     response.setHeader('cache-control', 'no-store');
@@ -117,6 +106,24 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
   }
 
   return site;
+}
+
+async function bundled(entry: string): Promise<ReadonlyMap<string, string>> {
+  const bundle = await build({
+    entryPoints: { app: entry },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    outdir: 'out',
+    chunkNames: 'chunks/[name]-[hash]',
+    jsx: 'automatic',
+    write: false,
+    // Not the sources that the tests' own configuration maps the package to: what is published.
+    tsconfigRaw: {},
+  });
+  return new Map(bundle.outputFiles.map(({ path, text }) => [path.slice(path.indexOf('/out/') + 4), text]));
 }
 
 /** Opens the app in a new tab. What the page complains of goes to `complaints`. */
