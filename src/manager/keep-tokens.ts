@@ -10,7 +10,7 @@ import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
 import { asTokenError, disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
-import type { KeptTokens, RenewalOrder, SignInConditions } from './kept-tokens.js';
+import type { KeptTokens, SignInConditions } from './kept-tokens.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
@@ -150,20 +150,6 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     await renewals.begin(own, 'expiring', true, { invalidToken: held?.token.value }).outcome;
   }
 
-  async function renew(key: string, { reason, background, want }: RenewalOrder): Promise<AccessToken> {
-    if (disposed) throw disposedError();
-    const entry = targets.entry(key);
-    if (!entry.flight) {
-      await renewals.recheck();
-      const { ended, cooldown } = entry;
-      if (ended) throw ended;
-      if (cooldown && ageMs(cooldown, clock) < (background ? cooldown.backgroundMs : cooldown.blockedMs)) throw cooldown.error;
-      if (entry.held && ask(entry, want).do === 'use') return entry.held.token;
-    }
-    const flight = renewals.begin(entry, reason, background, want);
-    return background ? flight.outcome : flight.join(want, undefined);
-  }
-
   function changed(): void {
     if (!disposed) look?.();
     const before = snapshot;
@@ -223,6 +209,14 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  const signOut = (): Promise<{ readonly revoked: Promise<void> }> => forget('revoked');
-  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, renew, renewNow, isBusy: renewals.isBusy, recheck: renewals.recheck };
+  return {
+    tokens: manager,
+    record: () => own.keeper.record,
+    signIn,
+    signOut: () => forget('revoked'),
+    renew: (key, order) => renewals.follow(targets.entry(key), order),
+    renewNow,
+    isBusy: renewals.isBusy,
+    recheck: renewals.recheck,
+  };
 }

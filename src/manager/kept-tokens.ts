@@ -1,7 +1,6 @@
 import type { AccessToken } from '../core/access-token.js';
-import type { RenewalReason } from '../core/events.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { TokenRequest } from './decide.js';
+import type { RenewalOrder } from './renewals.js';
 import type { GrantRecord } from './state.js';
 import type { TokenManager } from './token-manager.js';
 
@@ -34,13 +33,6 @@ export interface KeptTokens {
   isBusy(): boolean;
   /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
   recheck(isOnline?: boolean): Promise<void>;
-}
-
-/** What another manager has decided. */
-export interface RenewalOrder {
-  readonly reason: RenewalReason;
-  readonly background: boolean;
-  readonly want: TokenRequest;
 }
 
 /** What a sign-in may depend on. */
