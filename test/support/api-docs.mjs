@@ -11,6 +11,7 @@ const page = 'docs/api.md';
 const purposes = {
   '.': 'Managers, grants, client authentication, ports, errors. Runs everywhere.',
   './http': 'The `fetch` that attaches tokens, and the ky instance around it.',
+  './worker': 'The file of the shared worker that renews: a program, which exports nothing. See [Renewal in a shared worker](guides/shared-worker.md).',
   './server': 'Services: client credentials, tokens and HTTP client in one.',
   './react': 'A session as React sees it. See [Frameworks](guides/frameworks.md).',
   './testing': 'For your own tests. See [Testing](testing.md).',
