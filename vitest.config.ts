@@ -22,6 +22,11 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'], setupFiles } },
       { extends: true, test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 300_000, setupFiles } },
       { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 } },
+      // Real SQLite files, Redis and PostgreSQL, and processes that share them.
+      {
+        extends: true,
+        test: { name: 'servers', include: ['test/servers/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } },
+      },
       {
         extends: true,
         test: {
@@ -29,7 +34,7 @@ export default defineConfig({
           include: ['test/package/**/*.test.ts'],
           globalSetup: ['test/support/install-consumer.ts'],
           testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       // Real time passes here, so nothing else may run beside it.
@@ -40,7 +45,7 @@ export default defineConfig({
           include: ['test/realtime/**/*.test.ts'],
           testTimeout: 240_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       // A browser and a page with tokens that live for seconds: also alone.
@@ -52,7 +57,7 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 60_000,
           maxConcurrency: 4,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

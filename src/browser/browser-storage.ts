@@ -20,7 +20,8 @@ export interface BrowserStorage {
  * may share is never taken into memory: two would spend one refresh token. (`standards.md` X6, X25)
  */
 export function browserStorage(clock: Clock, report: (event: TokenEvent) => void, keyStore: KeyStore): BrowserStorage {
-  const shared = encryptedStore(indexedDbStore({ clock }), webCryptoCipher({ keyStore }));
+  const cipher = webCryptoCipher({ keyStore });
+  const shared = encryptedStore(indexedDbStore({ clock }), cipher);
   let choosing: Promise<TokenStore> | undefined;
 
   function degrade(why: string): TokenStore {
@@ -33,10 +34,11 @@ export function browserStorage(clock: Clock, report: (event: TokenEvent) => void
   async function choose(): Promise<TokenStore> {
     if (globalThis.navigator?.locks === undefined) return degrade('this browser has no Web Locks');
     try {
-      await shared.get('tokenkeep:1:probe');
+      // Makes the key where there is none yet: a place that takes nothing is found out before it is needed.
+      await cipher.encrypt('', '');
       return shared;
     } catch {
-      return degrade('IndexedDB does not open');
+      return degrade('IndexedDB does not open, or has no room');
     }
   }
 
@@ -62,7 +64,11 @@ export function browserStorage(clock: Clock, report: (event: TokenEvent) => void
         return await first.set(key, value, write);
       } catch (error) {
         if (first !== shared || write.expected !== undefined) throw error;
-        return degrade('IndexedDB cannot be written').set(key, value, write);
+        // What a newer version keeps there is no reason: it fails here again.
+        await shared.get(key);
+        // Another write may have found out at the same time.
+        const now = await chosen();
+        return (now === shared ? degrade('IndexedDB cannot be written') : now).set(key, value, write);
       }
     },
     delete: async (key, expected) => (await chosen()).delete(key, expected),

@@ -10,13 +10,16 @@ import { targetKey } from '../manager/target-key.js';
 import type { TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
 import { takeCallback } from './callback.js';
+import { leavePage } from './leave-page.js';
 import type { LiveSession } from './live-session.js';
-import type { Session, SessionOptions, SessionSnapshot } from './session.js';
+import { ownUrl } from './own-url.js';
+import type { RenewalPlace, Session, SessionOptions, SessionSnapshot } from './session.js';
 import { setUpSession } from './session-setup.js';
 import { StoredSession } from './stored-session.js';
 import { storedUser } from './stored-user.js';
 
-const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user'] as const;
+const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user', 'renewal', 'renewalReason'] as const;
+const undecided: RenewalPlace = { renewal: undefined, renewalReason: undefined };
 // A file that is missing is not asked for again with every call.
 const reloadMs = 5_000;
 
@@ -39,7 +42,6 @@ export function createSession(options: SessionOptions): Session {
   let restoring: Promise<void> | undefined;
   let isRestored = false;
   let starting: Promise<SessionSnapshot> | undefined;
-  let callback: URL | undefined;
   let disposed: Promise<void> | undefined;
   let snapshot: SessionSnapshot | undefined;
   let claims: { readonly of: string; readonly user: IdTokenClaims | undefined } | undefined;
@@ -79,12 +81,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function begin(): Promise<SessionSnapshot> {
-    callback ??= takeCallback(setup.options.redirectUri);
+    const callback = takeCallback(setup.options.redirectUri);
     if (callback === undefined) await restore();
     else {
       // The page goes on where the sign-in began, once it is complete or has failed for good.
       await (await load()).finish(callback);
-      callback = undefined;
       isRestored = true;
     }
     changed();
@@ -96,7 +97,6 @@ export function createSession(options: SessionOptions): Session {
       isRestored = true;
       // Nothing was lost: the next call goes on.
       if (isTokenError(error) && error.kind === 'transient') starting = undefined;
-      else callback = undefined;
       changed();
       throw error;
     });
@@ -137,9 +137,9 @@ export function createSession(options: SessionOptions): Session {
     const { idToken = '' } = record;
     if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
     const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
-    const isKnown = isRestored || (live !== undefined && callback === undefined);
+    const isKnown = isRestored || (live !== undefined && starting === undefined);
     const state = isSignedIn ? 'signed_in' : isKnown ? 'signed_out' : 'restoring';
-    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), state, user: isSignedIn ? claims.user : undefined };
+    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), ...(live?.place() ?? undecided), state, user: isSignedIn ? claims.user : undefined };
   }
 
   function storedSnapshot(): TokenSnapshot {
@@ -198,21 +198,33 @@ export function createSession(options: SessionOptions): Session {
     get user() {
       return current().user;
     },
-    signIn: async (wanted) => {
-      await (await load()).signIn(wanted);
+    async signIn(wanted) {
+      // Browsers open a window at a click, not some turns after it.
+      const popup = wanted?.via === 'popup' ? globalThis.open?.('', '_blank', 'popup,width=500,height=700') : undefined;
+      try {
+        await (await load()).signIn(wanted, popup);
+      } catch (error) {
+        popup?.close();
+        throw error;
+      }
       return current();
     },
     async signOut(wanted = {}) {
+      checkOptions('signOut', wanted, ['provider', 'returnTo']);
+      const returnTo = wanted.returnTo === undefined ? undefined : ownUrl('returnTo', wanted.returnTo);
       let opened: LiveSession;
       try {
         opened = await load();
       } catch (error) {
         if (!isTokenError(error) || error.code !== 'code_unavailable') throw error;
         await stored.remove();
+        isRestored = true;
         journal.report({ type: 'session_ended', reason: 'cleared', elsewhere: false });
-        return changed();
+        changed();
+        if (returnTo !== undefined) await leavePage(returnTo);
+        return;
       }
-      await opened.signOut(wanted);
+      await opened.signOut({ ...wanted, returnTo });
     },
     userInfo: async () => (await load()).userInfo(),
     http(httpOptions) {

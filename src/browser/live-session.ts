@@ -1,8 +1,8 @@
 import type { ProofRequest } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
-import { checkOptions } from '../core/check-option.js';
 import { digest } from '../core/random.js';
 import { buildManager } from '../manager/build-manager.js';
+import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { TokenManager } from '../manager/token-manager.js';
@@ -10,22 +10,28 @@ import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-i
 import { storedUser } from './stored-user.js';
 import { TokenError } from '../core/errors.js';
 import { browserStorage } from './browser-storage.js';
-import { watchPage } from './page-life.js';
-import { tabRenewal } from './tab-renewal.js';
-import type { SessionSignInOptions, SignOutOptions } from './session.js';
+import { isHidden, watchPage } from './page-life.js';
+import { chooseRenewal } from './worker-renewal.js';
+import type { RenewalPlace, SessionSignInOptions, SignOutOptions } from './session.js';
 import type { SessionSetup } from './session-setup.js';
-import { type SignInTools, finishSignIn, signIn } from './sign-in.js';
+import { finishSignIn } from './finish-sign-in.js';
+import { signIn } from './sign-in.js';
+import type { SignInTools } from './sign-in-tools.js';
 import { signOut } from './sign-out.js';
+import { transactionStore } from './transaction-store.js';
 import { transactionsIn } from './transactions.js';
 
 /** A session with all of its code: loaded on demand, then in charge. */
 export interface LiveSession {
   readonly tokens: TokenManager;
   record(): GrantRecord;
+  /** Where renewals run. */
+  place(): RenewalPlace;
   prove(request: ProofRequest): Promise<string>;
   /** Finishes the sign-in that a callback answers. */
   finish(callback: URL): Promise<void>;
-  signIn(options?: SessionSignInOptions): Promise<void>;
+  /** With the popup that was opened for it; none where the browser refused. */
+  signIn(options: SessionSignInOptions | undefined, popup: Window | null | undefined): Promise<void>;
   signOut(options: SignOutOptions): Promise<void>;
   userInfo(): Promise<UserInfo>;
 }
@@ -40,45 +46,48 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   const store = options.store ?? storage.store;
   const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
   const name = await recordName({ id: setup.grantId }, '', digest);
-  const renewal = await tabRenewal(setup, storage, name);
+  const renewal = await chooseRenewal(setup, storage, name, changed);
   const { grant, server } = renewal;
   const kept = buildManager(
     { grant, store, lock, clock, keepFresh, maxTargets, skewMs, minValidMs },
-    { renew: renewal.renew, endsWithStore: store.shared === true, journal },
+    { renew: renewal.renew, endsWithStore: store.shared === true, isPaused: isHidden, journal },
   );
   const { tokens } = kept;
   tokens.subscribe(changed);
-  const stopWatching = watchPage(() => void kept.recheck());
+  const gone = new AbortController();
+  const stopWatching = watchPage((isOnline) => void kept.recheck(isOnline));
   await kept.recheck();
 
   const tools: SignInTools = {
     setup,
     server,
     defaults: checkTokenParameters(options),
-    transactions: transactionsIn(storage.store, `${name}:transactions`, clock),
+    transactions: transactionsIn(transactionStore(storage), `${name}:transactions`, clock),
     kept,
-    seal: renewal.seal,
+    isDegraded: storage.isDegraded,
+    tag: name.slice(-8),
+    gone: gone.signal,
+    redeem: renewal.redeem,
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
   };
-  const finished = new Map<string, Promise<void>>();
 
   async function dispose(): Promise<void> {
     stopWatching();
+    gone.abort(disposedError());
     await tokens.dispose();
+    renewal.end();
   }
 
   return {
     tokens: { ...tokens, dispose, [Symbol.asyncDispose]: dispose },
     record: kept.record,
+    place: renewal.place,
     async prove(request) {
       if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
       return grant.prove(request, clock);
     },
-    finish: (callback) => finishSignIn(callback, tools, finished),
-    async signIn(wanted = {}) {
-      checkOptions('signIn', wanted);
-      await signIn(wanted, tools);
-    },
+    finish: (callback) => finishSignIn(callback, tools, false),
+    signIn: (wanted = {}, popup) => signIn(wanted, popup, tools),
     signOut: (wanted) => signOut(wanted, tools),
     async userInfo() {
       const token = await tokens.getToken();

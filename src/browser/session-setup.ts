@@ -28,7 +28,7 @@ export interface SessionSetup {
 
 const optionNames = [
   ...['issuer', 'server', 'clientId', 'auth', 'fetch', 'preset', 'allowInsecureHttp', 'redirectUri', 'scope', 'resource', 'audience', 'params', 'name', 'dpop'],
-  ...['skewMs', 'minValidMs', 'store', 'lock', 'clock', 'keepFresh', 'maxTargets', 'onEvent'],
+  ...['skewMs', 'minValidMs', 'store', 'lock', 'clock', 'keepFresh', 'maxTargets', 'onEvent', 'worker'],
 ];
 
 /**
@@ -48,7 +48,10 @@ export function setUpSession(options: SessionOptions): SessionSetup {
   checkString('name', name);
   checkFunction('fetch', options.fetch);
   checkFunction('onEvent', onEvent);
+  if (options.worker !== false) checkFunction('worker', options.worker);
   checkPort('store', options.store, ['get', 'set', 'delete']);
+  if (options.store?.mayBeStale === true && options.preset?.rotation !== 'none')
+    throw invalidOption('store', 'one where tabs see each write at once; localStorage only where preset.rotation is "none"', options.store);
   checkPort('lock', options.lock, ['run']);
   if (typeof dpop !== 'boolean') throw invalidOption('dpop', 'true or false', dpop);
   // Tokens and keys do not belong on a page that everyone on the way can change. (`standards.md` S19)

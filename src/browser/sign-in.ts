@@ -1,85 +1,36 @@
 import { checkOptions, invalidOption } from '../core/check-option.js';
 import { TokenError } from '../core/errors.js';
-import type { GrantContext } from '../core/grant.js';
-import { parseObject } from '../core/parse-object.js';
-import type { TokenParameters } from '../core/token-parameters.js';
-import type { TokenSet } from '../core/token-set.js';
-import type { KeptTokens } from '../manager/keep-tokens.js';
 import { authorizationRequest } from '../protocol/authorization/authorization-request.js';
-import { readAuthorizationResponse } from '../protocol/authorization/authorization-response.js';
-import type { AuthorizationTransaction } from '../protocol/authorization/authorization-transaction.js';
-import { stateOf } from '../protocol/authorization/callback-url.js';
-import { redeemCode } from '../protocol/authorization/redeem-code.js';
 import { signInOptionNames } from '../protocol/authorization/sign-in-options.js';
-import type { AuthorizationServer } from '../protocol/issuer/authorization-server.js';
+import type { AppState } from './app-state.js';
+import { askedFor } from './asked-for.js';
+import { finishSignIn } from './finish-sign-in.js';
 import { leavePage } from './leave-page.js';
+import { ownUrl } from './own-url.js';
+import { callbackOf } from './popup.js';
 import type { SessionSignInOptions } from './session.js';
-import type { SessionSetup } from './session-setup.js';
-import type { Transactions } from './transactions.js';
-
-/** What sign-in and sign-out work with. */
-export interface SignInTools {
-  readonly setup: SessionSetup;
-  readonly server: AuthorizationServer;
-  readonly defaults: TokenParameters;
-  readonly transactions: Transactions;
-  readonly kept: KeptTokens;
-  seal(tokens: TokenSet): Promise<TokenSet>;
-  context(signal?: AbortSignal): GrantContext;
-}
+import type { SignInTools } from './sign-in-tools.js';
 
 /**
- * Begins a sign-in: what belongs to it is kept before the page goes to the server.
+ * Begins a sign-in: what belongs to it is kept before the user goes to the server. One in a popup, which is open already, is
+ * finished here too; one by redirect on the page that the user comes back to.
  * @throws {TokenError}
  */
-export async function signIn(options: SessionSignInOptions, tools: SignInTools): Promise<void> {
-  checkOptions('signIn', options, [...signInOptionNames, 'via', 'returnTo']);
-  const { via = 'redirect', returnTo, ...request } = options;
+export async function signIn(options: SessionSignInOptions, popup: Window | null | undefined, tools: SignInTools): Promise<void> {
+  checkOptions('signIn', options, [...signInOptionNames, 'via', 'returnTo', 'challenge']);
+  const { via = 'redirect', returnTo, challenge, ...wanted } = options;
   if (via !== 'redirect' && via !== 'popup') throw invalidOption('via', '"redirect" or "popup"', via);
-  const appState = JSON.stringify({ returnTo: ownUrl('returnTo', returnTo ?? location.href) });
-  const given = { redirectUri: tools.setup.options.redirectUri, defaults: tools.defaults, appState };
-  const { transaction, url } = await authorizationRequest(tools.server, request, given, tools.context());
-  const target = await url(tools.context());
-  await tools.transactions.add(transaction);
-  await leavePage(target);
-}
-
-/**
- * Finishes the sign-in that a callback answers: once, however often it is asked for. A callback that was answered before is no
- * failure while somebody is signed in.
- * @throws {TokenError}
- */
-export function finishSignIn(callback: URL, tools: SignInTools, finished: Map<string, Promise<void>>): Promise<void> {
-  const state = stateOf(callback) ?? '';
-  const known = finished.get(state);
-  if (known) return known;
-  const finishing = finish(callback, state, tools);
-  finished.set(state, finishing);
-  return finishing;
-}
-
-async function finish(callback: URL, state: string, tools: SignInTools): Promise<void> {
-  const { kept, server, transactions, setup } = tools;
-  const transaction = await transactions.take(state);
-  if (transaction === undefined) {
-    const { ended, refreshToken, tokens } = kept.record();
-    if (ended === undefined && (refreshToken !== undefined || tokens.length > 0)) return;
-    throw new TokenError('callback_refused', 'nobody here began this sign-in, or it was finished before', { phase: 'authorization' });
-  }
-  const response = readAuthorizationResponse(callback, transaction, setup.clock);
-  const { tokens } = await redeemCode(server, transaction, response, tools.context());
-  await kept.signIn(await tools.seal(tokens));
-  const to = returnToOf(transaction);
-  if (to !== undefined) history.replaceState(history.state, '', to);
-}
-
-function returnToOf({ appState }: AuthorizationTransaction): string | undefined {
-  const { returnTo } = parseObject(appState) ?? {};
-  return typeof returnTo === 'string' ? ownUrl('returnTo', returnTo) : undefined;
-}
-
-/** A URL of this origin; others would make the application an open redirector. */
-export function ownUrl(option: string, url: string): string {
-  if (!URL.canParse(url, location.href) || new URL(url, location.href).origin !== location.origin) throw invalidOption(option, 'a URL of this origin', url);
-  return new URL(url, location.href).href;
+  const appState: AppState = { via, returnTo: ownUrl('returnTo', returnTo ?? location.href) };
+  if (via === 'popup' && !popup)
+    throw new TokenError('popup_blocked', 'the browser opened no popup: it does so at a click only, and where the user allows it', { phase: 'authorization' });
+  const { setup, server, defaults, transactions, gone, tag } = tools;
+  const request = challenge === undefined ? wanted : { ...askedFor(challenge, defaults), ...wanted };
+  const given = { redirectUri: setup.options.redirectUri, defaults, appState: JSON.stringify(appState), tag };
+  const { transaction, url } = await authorizationRequest(server, request, given, tools.context(gone));
+  const target = await url(tools.context(gone));
+  await transactions.add(transaction);
+  if (!popup) return leavePage(target);
+  const answered = callbackOf(popup, transaction.state, setup.clock, gone);
+  popup.location.replace(target);
+  await finishSignIn(await answered, tools, true);
 }

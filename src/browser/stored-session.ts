@@ -52,7 +52,8 @@ export class StoredSession {
 
   decide(targetKey: string, request: TokenRequest | undefined): Decision {
     const { clock } = this.#setup;
-    const known = { loaded: true, ended: undefined, held: this.held(targetKey), flight: undefined, cooldown: undefined };
+    const { ended } = this.record;
+    const known = { loaded: true, ended: ended && endedError(ended), held: this.held(targetKey), flight: undefined, cooldown: undefined };
     return decide(known, request, clock.now(), clock.monotonicMs());
   }
 
@@ -62,12 +63,18 @@ export class StoredSession {
 
   /** Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs. */
   async remove(): Promise<void> {
-    const { records } = this.#setup;
+    const { records, options } = this.#setup;
     const name = await this.#name();
     // Somebody may write at the same time.
     for (let tries = 0; tries < 5; tries++) {
       const stored = await records.get(name);
       if (stored === undefined || (await records.delete(name, stored.version))) break;
+    }
+    // As the store itself tells it, whose code is not here.
+    if (options.store === undefined) {
+      const news = new BroadcastChannel('tokenkeep:tokenkeep');
+      news.postMessage({ v: 1, kind: 'removed', key: name, generation: '' });
+      news.close();
     }
     this.record = emptyRecord;
     this.ended = undefined;

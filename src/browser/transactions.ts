@@ -2,7 +2,7 @@ import { parseObject } from '../core/parse-object.js';
 import { randomId } from '../core/random.js';
 import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
-import type { TokenStore } from '../core/token-store.js';
+import type { Stored, TokenStore } from '../core/token-store.js';
 import { type AuthorizationTransaction, maxTransactions, parseTransaction, transactionTtlMs } from '../protocol/authorization/authorization-transaction.js';
 
 const writes = 5;
@@ -11,28 +11,38 @@ const writes = 5;
 export interface Transactions {
   /** @throws {TokenError} `store_unavailable` */
   add(transaction: AuthorizationTransaction): Promise<void>;
+  /** Looks for one, and leaves it. */
+  find(state: string): Promise<AuthorizationTransaction | undefined>;
   /** Takes one out, for good; undefined when nobody began it, it is too old, or it was taken already. */
   take(state: string): Promise<AuthorizationTransaction | undefined>;
 }
 
-export function transactionsIn(store: TokenStore, key: string, clock: Clock): Transactions {
+export function transactionsIn(chosen: () => Promise<TokenStore>, key: string, clock: Clock): Transactions {
   const unavailable = (what: string): TokenError => new TokenError('store_unavailable', what, { phase: 'store' });
+
+  const parse = (stored: Stored | undefined): readonly AuthorizationTransaction[] => {
+    const { list } = parseObject(stored?.value) ?? {};
+    return (Array.isArray(list) ? list : []).flatMap((each) => parseTransaction(JSON.stringify(each)) ?? []);
+  };
 
   // One value for all, so that their number is bounded; a lost compare-and-swap looks again.
   async function change<T>(update: (now: readonly AuthorizationTransaction[]) => readonly [readonly AuthorizationTransaction[], T]): Promise<T> {
+    const store = await chosen();
     for (let tries = 0; tries < writes; tries++) {
       const stored = await store.get(key);
-      const { list } = parseObject(stored?.value) ?? {};
-      const known = (Array.isArray(list) ? list : []).flatMap((each) => parseTransaction(JSON.stringify(each)) ?? []);
+      const known = parse(stored);
       const [next, result] = update(known.filter(({ createdAt }) => clock.now() - createdAt <= transactionTtlMs));
-      if (next.length === known.length && stored !== undefined && next.every((each, index) => each === known[index])) return result;
-      if (await store.set(key, JSON.stringify({ list: next }), { expected: stored?.version, next: randomId() })) return result;
+      if (next.length === known.length && next.every((each, index) => each === known[index])) return result;
+      if (await store.set(key, JSON.stringify({ list: next }), { expected: stored?.version, next: randomId() }))
+        // What could not be written where it belongs went into this page's memory, which does not come back from the server.
+        return (await chosen()) === store ? result : change(update);
     }
     throw unavailable('the sign-ins under way keep changing under this write');
   }
 
   return {
     add: (transaction) => change((known) => [[...known, transaction].slice(-maxTransactions), undefined]),
+    find: async (state) => parse(await (await chosen()).get(key)).find((each) => each.state === state),
     take: (state) => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)]),
   };
 }

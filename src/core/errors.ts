@@ -46,6 +46,8 @@ export type TokenErrorCode =
   | 'key_lost'
   | 'callback_refused'
   | 'code_lost'
+  | 'popup_blocked'
+  | 'popup_closed'
   | 'invalid_option'
   | 'client_rejected'
   | 'request_rejected'
@@ -80,7 +82,21 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'grant_failed',
     ],
   ],
-  ['interaction', ['grant_revoked', 'rotation_lost', 'session_changed', 'login_required', 'interaction_required', 'key_lost', 'callback_refused', 'code_lost']],
+  [
+    'interaction',
+    [
+      'grant_revoked',
+      'rotation_lost',
+      'session_changed',
+      'login_required',
+      'interaction_required',
+      'key_lost',
+      'callback_refused',
+      'code_lost',
+      'popup_blocked',
+      'popup_closed',
+    ],
+  ],
   ['terminal', ['disposed', 'static_token_expired']],
 ];
 

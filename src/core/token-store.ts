@@ -15,6 +15,8 @@ export interface StoreWrite {
   readonly expected: string | undefined;
   /** The version that this write gives it. */
   readonly next: string;
+  /** How old the value already is, in milliseconds, where it is a copy: its age goes on from there. @default 0 */
+  readonly ageMs?: number | undefined;
   /** Kept in clear beside the value by stores that can be listed. */
   readonly index?: StoreIndex | undefined;
 }
@@ -39,6 +41,8 @@ export interface TokenStore {
   readonly lock?: Lock | undefined;
   /** True when other processes or tabs see the same data. */
   readonly shared?: boolean | undefined;
+  /** True when a reader may see what another one has long replaced, even under the lock: no home for a refresh token that rotates. */
+  readonly mayBeStale?: boolean | undefined;
   /** Calls back when another writer changed `key`. A hint: the listener reads again. Returns its undo. */
   subscribe?(key: string, listener: () => void): () => void;
 }

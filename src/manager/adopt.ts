@@ -7,11 +7,17 @@ import type { TargetEntry } from './target-entry.js';
 import { targetLabel } from './target-key.js';
 
 /** The token that somebody else has renewed meanwhile, if it serves this flight's callers: a fresh one, or any usable one. */
-export function adopt(entry: TargetEntry, flight: Flight, tools: RenewalTools, anyUsable: boolean): AccessToken | undefined {
+export function adopt(
+  entry: TargetEntry,
+  flight: Flight,
+  tools: RenewalTools,
+  anyUsable: boolean,
+  source: 'server' | 'store' = 'store',
+): AccessToken | undefined {
   const { clock } = tools;
   const held = entry.stored;
   const decision = decide({ ...entry, held, flight: undefined, cooldown: undefined, loaded: true }, flight.want, clock.now(), clock.monotonicMs());
-  return held && (decision.do === 'use' || (anyUsable && decision.do === 'useAndRenew')) ? announce('store', held, entry, flight, tools) : undefined;
+  return held && (decision.do === 'use' || (anyUsable && decision.do === 'useAndRenew')) ? announce(source, held, entry, flight, tools) : undefined;
 }
 
 /** Writes into the journal where a token came from. */

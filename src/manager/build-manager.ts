@@ -15,10 +15,13 @@ import { noQueue, type RequestQueue } from './request-queue.js';
 export interface ManagerInternals {
   readonly renew: Renew;
   readonly endsWithStore?: boolean | undefined;
+  readonly isPaused?: (() => boolean) | undefined;
   /** Goes on with what was written into it before. */
   readonly journal?: Journal | undefined;
   readonly queue?: RequestQueue | undefined;
   readonly random?: (() => number) | undefined;
+  /** How much earlier than others it renews, in [0, 1]. @default by chance */
+  readonly spread?: number | undefined;
   readonly digest?: ((text: string) => Promise<string>) | undefined;
 }
 
@@ -36,7 +39,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
   if (store?.shared === true && lock.shared !== true) {
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
-  const { renew, endsWithStore = false, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
+  const { renew, endsWithStore = false, isPaused, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);
   const oneRecord = grant.renews === 'refreshToken';
@@ -50,11 +53,12 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     queue,
     renew,
     endsWithStore,
+    isPaused,
     windows: {
       // What cannot be renewed is not tried to be before its end.
       skewMs: grant.renews === 'never' ? 0 : skewMs,
       minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),
-      spread: random(),
+      spread: internals.spread ?? random(),
       prove: prove && ((request: ProofRequest) => prove(request, clock)),
     },
     maxTargets: checkCount('maxTargets', options.maxTargets, 1_000),

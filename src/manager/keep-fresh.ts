@@ -11,9 +11,10 @@ const leastIntervalMs = 1_000;
 
 /**
  * Keeps one target live without being asked. Returns a function that looks again (after every change), until it is told
- * that this is the end. One timer; it only looks, and every look checks the clocks.
+ * that this is the end. One timer; it only looks, and every look checks the clocks. While paused it rests, until the next change or
+ * recheck.
  */
-export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock }: RenewalTools): (end?: 'end') => void {
+export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock, isPaused }: RenewalTools): (end?: 'end') => void {
   let timer = new AbortController();
   let over = false;
   let began: Instant | undefined;
@@ -21,7 +22,7 @@ export function keepFresh(entry: TargetEntry, renewals: Renewals, { clock }: Ren
   return function look(end?: 'end'): void {
     timer.abort();
     over ||= end !== undefined;
-    if (over || entry.ended || entry.flight) return;
+    if (over || entry.ended || entry.flight || isPaused?.()) return;
     const decision = decide(entry, undefined, clock.now(), clock.monotonicMs());
     if (decision.do === 'load') return void renewals.load(entry).catch(() => lookAgainIn(storeRetryMs));
     const { held, cooldown } = entry;

@@ -1,7 +1,9 @@
 import { type AccessToken, createAccessToken } from '../core/access-token.js';
+import type { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import { ageMs, instant } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
+import type { RenewalReason } from '../core/events.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
@@ -34,8 +36,24 @@ export interface KeptTokens {
    * @throws {TokenError} `session_changed` when somebody signed out meanwhile; `disposed`
    */
   signIn(tokens: TokenSet): Promise<void>;
-  /** The store may have changed: nothing is served before it was read again. */
-  recheck(): Promise<void>;
+  /**
+   * Forgets, here and in the store, and then asks the server to revoke, which `revoked` settles with.
+   * @throws {TokenError} `store_unavailable`, `disposed`; what is forgotten here is revoked all the same.
+   */
+  signOut(): Promise<{ readonly revoked: Promise<void> }>;
+  /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
+  recheck(isOnline?: boolean): Promise<void>;
+  /**
+   * Renews as another manager over the same record has decided, unless that happened meanwhile, or failed just now.
+   * @throws {TokenError}
+   */
+  renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
+}
+
+export interface RenewalOrder {
+  readonly reason: RenewalReason;
+  readonly background: boolean;
+  readonly want: TokenRequest;
 }
 
 /** The only mutable state: carries out what `decide` says. */
@@ -47,6 +65,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   const renewals = renewalsOf(targets, tools, changed);
   const look = isKeptFresh ? keepFresh(own, renewals, tools) : undefined;
   let snapshot: TokenSnapshot | undefined;
+  let seenEpoch = 0;
   let disposed: Promise<void> | undefined;
   const gone = new AbortController();
   queueMicrotask(() => look?.());
@@ -105,7 +124,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   }
 
   // What is to be revoked is forgotten first, so that nobody gets it any more.
-  async function forget(reason: 'cleared' | 'revoked'): Promise<void> {
+  async function forget(reason: 'cleared' | 'revoked'): Promise<{ readonly unsaved: TokenError | undefined; readonly revoked: Promise<void> }> {
     if (disposed) throw disposedError();
     const entries = targets.all();
     const keepers = [...new Set(entries.map((entry) => entry.keeper))];
@@ -118,11 +137,27 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     renewals.sync(targets.all());
     if (unsaved) report({ type: 'storage_error', error: unsaved });
     const forgotten = keepers.flatMap((keeper) => keeper.takeForgotten());
-    const revoked = (reason === 'revoked' ? toTokenSets(forgotten) : []).map((tokens) =>
+    const requests = (reason === 'revoked' ? toTokenSets(forgotten) : []).map((tokens) =>
       askGrant(tools, {}, 'revocation', limits.revokeMs, (context) => grant.revoke?.(tokens, context)),
     );
-    const failed = firstFailure(await Promise.allSettled(revoked)) ?? unsaved;
-    if (failed) throw failed;
+    const revoked = Promise.allSettled(requests).then((results) => {
+      const failed = firstFailure(results);
+      if (failed) throw failed;
+    });
+    revoked.catch(() => undefined);
+    return { unsaved, revoked };
+  }
+
+  async function forgetAndTell(reason: 'cleared' | 'revoked'): Promise<void> {
+    const { unsaved, revoked } = await forget(reason);
+    await revoked;
+    if (unsaved) throw unsaved;
+  }
+
+  async function signOut(): Promise<{ readonly revoked: Promise<void> }> {
+    const { unsaved, revoked } = await forget('revoked');
+    if (unsaved) throw unsaved;
+    return { revoked };
   }
 
   async function signIn(brought: TokenSet): Promise<void> {
@@ -143,10 +178,27 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     renewals.sync(targets.all());
   }
 
+  async function renew(key: string, { reason, background, want }: RenewalOrder): Promise<AccessToken> {
+    if (disposed) throw disposedError();
+    const entry = targets.entry(key);
+    if (!entry.flight) {
+      await renewals.recheck();
+      const { ended, cooldown } = entry;
+      if (ended) throw ended;
+      if (cooldown && ageMs(cooldown, clock) < (background ? cooldown.backgroundMs : cooldown.blockedMs)) throw cooldown.error;
+      if (entry.held && ask(entry, want).do === 'use') return entry.held.token;
+    }
+    const flight = renewals.begin(entry, reason, background, want);
+    return background ? flight.outcome : flight.join(want, undefined);
+  }
+
   function changed(): void {
     if (!disposed) look?.();
     const before = snapshot;
-    if (current() === before) return;
+    const { epoch } = own.keeper.record;
+    // Another user's tokens may look the same from here.
+    if (current() === before && epoch === seenEpoch) return;
+    seenEpoch = epoch;
     const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
     for (const listener of listeners) isolated(listener, undefined, failed);
   }
@@ -194,10 +246,10 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       return () => listeners.delete(each);
     },
     explain: () => journal.entries,
-    revoke: () => forget('revoked'),
-    clear: () => forget('cleared'),
+    revoke: () => forgetAndTell('revoked'),
+    clear: () => forgetAndTell('cleared'),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  return { tokens: manager, record: () => own.keeper.record, signIn, recheck: renewals.recheck };
+  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, recheck: renewals.recheck, renew };
 }

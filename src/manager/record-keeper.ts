@@ -96,7 +96,8 @@ export class RecordKeeper {
     // Else, where the store forgot what it had, memory goes on with what it holds, and writes it anew.
     else if (endsWithStore) this.#replay({ ...emptyRecord, epoch: before.epoch + 1, ended: before.ended ?? 'storage_cleared' });
     const { ended } = this.record;
-    if (ended && ended !== before.ended) report({ type: 'session_ended', reason: ended, elsewhere: true });
+    // No news to somebody who finds it so.
+    if (ended && ended !== before.ended && before !== emptyRecord) report({ type: 'session_ended', reason: ended, elsewhere: true });
   }
 
   #replay(stored: GrantRecord): void {

@@ -28,6 +28,8 @@ export interface RenewalTools {
   readonly renew: Renew;
   /** Who clears the store ends the session: what it held is not written anew from memory. (`standards.md` X24) */
   readonly endsWithStore: boolean;
+  /** Says that nobody looks now: what is kept fresh may age. (`standards.md` X12) */
+  readonly isPaused: (() => boolean) | undefined;
   readonly windows: Windows;
   readonly maxTargets: number;
   /** How long the token endpoint asked to be left alone; all targets of a manager share it. (`standards.md` R23) */

@@ -19,8 +19,11 @@ export interface Renewals {
   begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want?: TokenRequest): Flight;
   /** Reads the store once, and goes on with a rotation that a crash interrupted. */
   load(entry: TargetEntry): Promise<void>;
-  /** The store may have changed: nothing is served before it was read again. */
-  recheck(): Promise<void>;
+  /**
+   * The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, and what failed without
+   * it may be tried again at once.
+   */
+  recheck(isOnline?: boolean): Promise<void>;
   /** Takes over what the targets' records say. */
   sync(entries: readonly TargetEntry[]): void;
   /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
@@ -134,8 +137,13 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     return loading;
   }
 
-  async function recheck(): Promise<void> {
+  async function recheck(isOnline = false): Promise<void> {
     if (over || !store) return;
+    for (const entry of isOnline ? targets.all() : []) {
+      const { kind, retryAfterMs } = entry.cooldown?.error ?? {};
+      // What a server has asked for stays.
+      if (kind === 'transient' && retryAfterMs === undefined) entry.cooldown = undefined;
+    }
     const known = targets.all().filter((entry) => entry === targets.own || entry.loaded || entry.loading);
     const reads = known.map((entry) => {
       if (!entry.loaded && !entry.loading) return load(entry);

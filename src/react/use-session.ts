@@ -9,6 +9,8 @@ const unsettled: SessionSnapshot = Object.freeze({
   expiresAt: undefined,
   renewAt: undefined,
   lastError: undefined,
+  renewal: undefined,
+  renewalReason: undefined,
 });
 const ofServer = (): SessionSnapshot => unsettled;
 

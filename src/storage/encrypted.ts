@@ -15,10 +15,11 @@ export function encryptedStore(inner: TokenStore | AccountStore, cipher: Cipher)
   checkPort('inner', inner ?? null, ['get', 'set', 'delete']);
   checkPort('cipher', cipher ?? null, ['encrypt', 'decrypt']);
   const contextOf = (key: string, version: string): string => JSON.stringify([key, version]);
-  const { lock, shared } = inner;
+  const { lock, shared, mayBeStale } = inner;
   return {
     lock,
     shared,
+    mayBeStale,
 
     async get(key) {
       const stored = await inner.get(key);

@@ -57,6 +57,7 @@ export function webStorageStore(storage: Storage, options: WebStorageStoreOption
 
   return {
     shared,
+    mayBeStale: shared,
     lock: shared ? webLock({ clock }) : localLock({ clock }),
     get: async (key) => guarded(() => read(key)),
     set: async (key, value, { expected, next: version }) =>

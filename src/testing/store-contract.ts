@@ -1,6 +1,7 @@
 import { randomId } from '../core/random.js';
 import type { TokenStore } from '../core/token-store.js';
 import { assertEqual, type ContractCase, type ContractOptions, contractTools } from './contract-case.js';
+import { accountStoreCases } from './account-store-cases.js';
 import { optionalStoreCases } from './optional-store-cases.js';
 import { assertStored, over, put, type StoreCase } from './store-case.js';
 
@@ -8,12 +9,12 @@ import { assertStored, over, put, type StoreCase } from './store-case.js';
 export type MakeStore = () => TokenStore | Promise<TokenStore>;
 
 /**
- * What every {@link TokenStore} promises, as test cases. What a store does not offer (`ageMs`, `subscribe`, `lock`) is
+ * What every {@link TokenStore} promises, as test cases. What a store does not offer (`ageMs`, `subscribe`, `lock`, `list`) is
  * not asked for.
  */
 export function storeContract(makeStore: MakeStore, options: ContractOptions = {}): readonly ContractCase[] {
   const tools = contractTools('storeContract', makeStore, options);
-  return Object.entries({ ...storeCases, ...optionalStoreCases }).map(([name, run]) => ({
+  return Object.entries({ ...storeCases, ...optionalStoreCases, ...accountStoreCases }).map(([name, run]) => ({
     name,
     async run() {
       const store = await makeStore();

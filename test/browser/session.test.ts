@@ -32,7 +32,7 @@ afterEach(async () => {
   await context.close();
 });
 
-async function signIn(on: Page, returnTo = '/'): Promise<void> {
+async function signIn(on: Page, returnTo: string): Promise<void> {
   await on.evaluate((to) => void app.session.signIn({ returnTo: to }), returnTo);
   await on.waitForFunction(() => 'app' in globalThis && app.session.snapshot().state === 'signed_in', undefined, { polling: 10 });
   expect(await on.evaluate(() => app.started)).toBe('fine');
@@ -66,7 +66,7 @@ describe('createSession()', () => {
     site.options = { resource: undefined, scope: 'openid email' };
     await page.reload();
     await appLoaded(page);
-    await signIn(page);
+    await signIn(page, '/profile');
     expect(await page.evaluate(() => app.session.userInfo())).toMatchObject({ sub: 'alice', email: 'alice@example.com' });
   });
 });

@@ -1,7 +1,9 @@
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import type { TokenStore } from '../../src/core/token-store.js';
+import type { AccountStore, StoreIndex, TokenStore } from '../../src/core/token-store.js';
 import { localLock } from '../../src/locks/local.js';
 import { memoryStore } from '../../src/storage/memory.js';
+import { sqliteStore } from '../../src/storage/sqlite.js';
 import { storeContract } from '../../src/testing/index.js';
 import { failingCases } from './failing-cases.js';
 
@@ -155,6 +157,81 @@ const defects: readonly (readonly [defect: string, noticed: string, broken: Brok
   ['is shared and brings a lock that is not', 'brings a lock that excludes', () => ({ shared: true, lock: localLock() })],
 ];
 
+const listDefects: readonly (readonly [defect: string, noticed: string, broken: (good: AccountStore) => Partial<AccountStore>])[] = [
+  [
+    'lists nothing on further pages',
+    'lists what was written with an index, and each entry once over all pages',
+    (good) => ({ list: async (query) => (query.cursor === undefined ? good.list(query) : { entries: [] }) }),
+  ],
+  [
+    'forgets when an entry is due',
+    'lists what was written with an index, and each entry once over all pages',
+    (good) => ({
+      list: async (query) => {
+        const page = await good.list(query);
+        return { ...page, entries: page.entries.map(({ key, accountId, state }) => ({ key, accountId, state })) };
+      },
+    }),
+  ],
+  [
+    'takes the limit for advice',
+    'ends a page at its limit, and tells the last one by the missing cursor',
+    (good) => ({ list: (query) => good.list({ ...query, limit: query.limit + 1 }) }),
+  ],
+  [
+    'has a further page always',
+    'ends a page at its limit, and tells the last one by the missing cursor',
+    (good) => ({ list: async (query) => ({ cursor: 'more', ...(await good.list(query)) }) }),
+  ],
+  [
+    'lists all states',
+    'ends a page at its limit, and tells the last one by the missing cursor',
+    (good) => ({ list: ({ state: _state, ...query }) => good.list(query) }),
+  ],
+  [
+    'lists what is due at the instant too',
+    'lists what is due before an instant, and not what never is',
+    (good) => ({ list: ({ dueBefore, ...query }) => good.list({ ...query, dueBefore: dueBefore === undefined ? undefined : dueBefore + 1 }) }),
+  ],
+  [
+    'keeps the index of a write before',
+    'lists the index of the last write, and nothing after a write without one or after a removal',
+    (good) => {
+      const indexes = new Map<string, StoreIndex | undefined>();
+      return {
+        set: (key, value, write) => {
+          const index = write.index ?? indexes.get(key);
+          indexes.set(key, index);
+          return good.set(key, value, { ...write, index });
+        },
+      };
+    },
+  ],
+  [
+    'pages by position',
+    'skips nothing and repeats nothing while entries come, change and go between pages',
+    (good) => ({
+      list: async ({ cursor, limit, ...query }) => {
+        const { entries } = await good.list({ ...query, limit: 1_000 });
+        const begin = Number(cursor ?? 0);
+        return { entries: entries.slice(begin, begin + limit), cursor: begin + limit < entries.length ? String(begin + limit) : undefined };
+      },
+    }),
+  ],
+  [
+    'makes copies young',
+    'goes on with the age of a value that is a copy',
+    (good) => ({ set: (key, value, { ageMs: _age, ...write }) => good.set(key, value, write) }),
+  ],
+];
+
+test.concurrent.each(listDefects)('the contract notices an account store that %s [X17]', async (_defect, noticed, broken) => {
+  const good = sqliteStore(new DatabaseSync(':memory:'));
+  const failing = await failingCases(storeContract(() => ({ ...good, shared: false, ...broken(good) }), { limitMs: 300 }));
+  expect([...failing.keys()]).toContain(noticed);
+  expect(failing.get(noticed)).not.toMatch(/^not an Error/);
+});
+
 test.concurrent.each(defects)('the contract notices a store that %s [X17]', async (_defect, noticed, broken) => {
   const cases = storeContract(
     () => {
@@ -169,7 +246,7 @@ test.concurrent.each(defects)('the contract notices a store that %s [X17]', asyn
 });
 
 test('every case of the store contract is failed by one of the broken stores [X17]', () => {
-  const noticed = new Set(defects.map(([, name]) => name));
+  const noticed = new Set([...defects, ...listDefects].map(([, name]) => name));
   expect(
     storeContract(memoryStore)
       .map(({ name }) => name)

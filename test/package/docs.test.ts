@@ -38,7 +38,12 @@ describe('code in the docs', () => {
       typeRoots: [resolve('node_modules/@types')],
       types: ['node'],
       // Recipes for proxies use the undici that a user installs; its types come with Node's.
-      paths: { undici: [resolve('node_modules/undici-types/index.d.ts')] },
+      // So do recipes for stores the client that a user installs.
+      paths: {
+        undici: [resolve('node_modules/undici-types/index.d.ts')],
+        redis: [resolve('node_modules/redis/dist/index.d.ts')],
+        pg: [resolve('node_modules/@types/pg/index.d.ts')],
+      },
     };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.tsx'] }));
     const { code, output } = await runNode([resolve(tools.tsc), '-p', '.', '--pretty', 'false'], { cwd: folder });

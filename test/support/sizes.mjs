@@ -15,7 +15,7 @@ const session = "export { createSession } from './dist/browser.js'";
  * down, towards `goal`; up only with a feature that docs/decisions/0011 records.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_400, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_700, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,
@@ -30,10 +30,10 @@ const budgets = [
 
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
 const splitBudgets = [
-  { name: 'createSession, first load', code: session, external: [], max: 22_000, goal: 18_000 },
-  { name: 'createSession, everything', code: session, external: [], all: true, max: 60_000, goal: 36_000 },
-  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_500, goal: 9_000 },
-  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 51_500, goal: 27_000 },
+  { name: 'createSession, first load', code: session, external: [], max: 22_300, goal: 18_000 },
+  { name: 'createSession, everything', code: session, external: [], all: true, max: 64_500, goal: 36_000 },
+  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_600, goal: 9_000 },
+  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 56_000, goal: 27_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */
@@ -47,13 +47,17 @@ const foreign = {
   './storage/web-storage': Object.keys(packageJson.dependencies),
   './storage/encrypted': Object.keys(packageJson.dependencies),
   './storage/web-crypto-cipher': Object.keys(packageJson.dependencies).filter((name) => name !== 'jose'),
+  './storage/sqlite': Object.keys(packageJson.dependencies),
+  './storage/redis': Object.keys(packageJson.dependencies),
+  './storage/postgres': Object.keys(packageJson.dependencies),
+  './storage/jwe-cipher': Object.keys(packageJson.dependencies).filter((name) => name !== 'jose'),
   './locks/local': Object.keys(packageJson.dependencies),
   './locks/web': Object.keys(packageJson.dependencies),
 };
 
-/** Storage of browsers, where it is what an entry is for. */
+/** What an entry is for: storage of browsers, and scripts that Redis runs. */
 /** @type {Record<string, RegExp>} */
-const storageOf = { './storage/indexed-db': /\bindexedDB\b/, './storage/web-storage': /\blocalStorage\b/ };
+const storageOf = { './storage/indexed-db': /\bindexedDB\b/, './storage/web-storage': /\blocalStorage\b/, './storage/redis': /\beval\(/ };
 
 // What is for browsers alone may use what every browser has.
 const forBrowsers = ['./browser', './react', './worker'];

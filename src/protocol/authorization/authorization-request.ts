@@ -33,6 +33,8 @@ export interface SignInContext {
   readonly defaults?: TokenParameters | undefined;
   /** The application's own data: rides in the transaction, never in a URL. */
   readonly appState?: string | undefined;
+  /** Ends the `state`, in public: tells whoever the callback comes to whether it is theirs. */
+  readonly tag?: string | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function authorizationRequest(
   const endpoint = requireEndpoint(metadata, 'authorization_endpoint', 'authorization');
   const { target, responseMode, maxAgeMs, acrValues } = signIn;
   const transaction: AuthorizationTransaction = Object.freeze({
-    state: randomSecret(),
+    state: given.tag === undefined ? randomSecret() : `${randomSecret()}.${given.tag}`,
     issuer: metadata.issuer,
     clientId: server.clientId,
     redirectUri: given.redirectUri,

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import { invalidOption } from '../../core/check-option.js';
 import { decodePem } from './certificate.js';
+import { keyAlgorithm } from '../key-algorithm.js';
 import { loadJose } from '../load-jose.js';
 
 /** How assertions are signed (RFC 7518 §3.1, RFC 8037, RFC 9864): never `none`, never with a shared secret. */
@@ -51,19 +52,9 @@ function isCryptoKey(value: unknown): value is CryptoKey {
   return typeof type === 'string' && Array.isArray(usages) && typeof algorithm === 'object';
 }
 
-function ofCryptoKey({ type, usages, algorithm }: CryptoKey): readonly AssertionAlgorithm[] {
-  const { name, namedCurve, hash, modulusLength } = Object(algorithm);
-  if (type !== 'private' || !usages.includes('sign') || modulusLength < 2048) return [];
-  switch (`${name} ${namedCurve ?? hash?.name ?? ''}`) {
-    case 'ECDSA P-256':
-      return ['ES256'];
-    case 'RSA-PSS SHA-256':
-      return ['PS256'];
-    case 'RSASSA-PKCS1-v1_5 SHA-256':
-      return ['RS256'];
-    default:
-      return name === 'Ed25519' ? ed25519 : [];
-  }
+function ofCryptoKey(key: CryptoKey): readonly AssertionAlgorithm[] {
+  const own = key.type === 'private' && key.usages.includes('sign') ? keyAlgorithm(key) : undefined;
+  return own === 'EdDSA' ? ed25519 : own ? [own] : [];
 }
 
 function ofJwk(jwk: unknown): readonly AssertionAlgorithm[] {

@@ -2,6 +2,7 @@ import type { JWK } from 'jose';
 import { checkPort, checkString, invalidOption } from '../../core/check-option.js';
 import { isTokenError, TokenError } from '../../core/errors.js';
 import type { KeyStore } from '../../core/key-store.js';
+import { keyAlgorithm } from '../key-algorithm.js';
 import { loadJose } from '../load-jose.js';
 
 /** How proofs are signed. */
@@ -73,7 +74,7 @@ function kept(store: KeyStore, name: string, alg: DpopAlgorithm | undefined): ()
       // The key may still be there: nobody is asked to sign in again for this.
       throw isTokenError(error) ? error : new TokenError('store_unavailable', 'the key store failed', { phase: 'store' });
     }
-    const own = isKeyPair(pair) && algorithmOf(pair.privateKey);
+    const own = isKeyPair(pair) && keyAlgorithm(pair.privateKey);
     if (!isKeyPair(pair) || !own) throw new TokenError('key_lost', 'the key store holds no key pair that can sign proofs', { phase: 'store' });
     checkAlgorithm(own, alg);
     const key = await ofPair(pair, own, false);
@@ -84,7 +85,7 @@ function kept(store: KeyStore, name: string, alg: DpopAlgorithm | undefined): ()
 
 function given(key: unknown, wanted: DpopAlgorithm | undefined): () => Promise<DpopKey> {
   if (isKeyPair(key)) {
-    const alg = algorithmOf(key.privateKey);
+    const alg = keyAlgorithm(key.privateKey);
     if (!alg) throw invalidOption('key', usable, key);
     checkAlgorithm(alg, wanted);
     return () => ofPair(key, alg, false);
@@ -118,19 +119,7 @@ async function ofPair({ privateKey, publicKey }: CryptoKeyPair, alg: DpopAlgorit
 function isKeyPair(value: unknown): value is CryptoKeyPair {
   const { privateKey, publicKey } = Object(value);
   const signs = privateKey?.type === 'private' && privateKey.usages?.includes?.('sign') === true;
-  return signs && publicKey?.type === 'public' && publicKey.extractable === true && algorithmOf(privateKey) === algorithmOf(publicKey);
-}
-
-const webCryptoNames: ReadonlyMap<string, DpopAlgorithm> = new Map([
-  ['ECDSA P-256', 'ES256'],
-  ['RSA-PSS SHA-256', 'PS256'],
-  ['RSASSA-PKCS1-v1_5 SHA-256', 'RS256'],
-  ['Ed25519 ', 'EdDSA'],
-]);
-
-function algorithmOf({ algorithm }: CryptoKey): DpopAlgorithm | undefined {
-  const { name, namedCurve, hash, modulusLength } = Object(algorithm);
-  return modulusLength < 2048 ? undefined : webCryptoNames.get(`${name} ${namedCurve ?? hash?.name ?? ''}`);
+  return signs && publicKey?.type === 'public' && publicKey.extractable === true && keyAlgorithm(privateKey) === keyAlgorithm(publicKey);
 }
 
 const publicMembers = ['kty', 'crv', 'x', 'y', 'n', 'e'];

@@ -1,5 +1,9 @@
-import { type AccessToken, type GetTokenOptions, isTokenError } from 'tokenkeep';
+import { type AccessToken, type GetTokenOptions, isTokenError, memoryStore } from 'tokenkeep';
 import { createSession, type Session, type SessionOptions, type SessionSnapshot } from 'tokenkeep/browser';
+import { encryptedStore } from 'tokenkeep/storage/encrypted';
+import { indexedDbKeyStore } from 'tokenkeep/storage/indexed-db';
+import { webCryptoCipher } from 'tokenkeep/storage/web-crypto-cipher';
+import { webStorageStore } from 'tokenkeep/storage/web-storage';
 
 /** What the tests find in the page. */
 export interface App {
@@ -17,7 +21,13 @@ export interface App {
   readonly states: SessionSnapshot[];
 }
 
-const options: SessionOptions = JSON.parse(document.querySelector('meta[name=config]')?.getAttribute('content') ?? '{}');
+const { store, ...config } = JSON.parse(document.querySelector('meta[name=config]')?.getAttribute('content') ?? '{}');
+const stores = new Map([
+  ['memory', () => memoryStore()],
+  ['sessionStorage', () => webStorageStore(sessionStorage)],
+  ['localStorage', () => encryptedStore(webStorageStore(localStorage, { rotation: 'none' }), webCryptoCipher({ keyStore: indexedDbKeyStore() }))],
+]);
+const options: SessionOptions = { ...config, store: stores.get(store)?.() };
 const session = createSession(options);
 const states: SessionSnapshot[] = [];
 session.subscribe(() => states.push(session.snapshot()));
@@ -29,7 +39,7 @@ const outcome = (task: Promise<unknown>): Promise<string> =>
   );
 const http = session.http({ prefix: new URL('/api/', location.href).href, retry: 0, throwHttpErrors: false });
 
-const app: App = {
+export const app: App = {
   session,
   createSession,
   options,

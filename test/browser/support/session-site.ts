@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { build } from 'esbuild';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import type { BrowserContext, Page } from 'playwright-core';
@@ -15,8 +16,12 @@ export interface SessionSite {
   missing: RegExp | undefined;
   /** The answers of the app's API, by status. */
   readonly answers: Map<number, number>;
-  /** Further headers of the app's pages. */
+  /** Another script in the place of the worker. */
+  worker: string | undefined;
+  /** The content security policy of the app's pages. */
   policy: string;
+  /** Answers the app's API instead of the site. */
+  api: RequestListener | undefined;
   close(): Promise<void>;
 }
 
@@ -41,6 +46,8 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     // Not the sources that the tests' own configuration maps the package to: what is published.
     tsconfigRaw: {},
   });
+  // As bundlers without help for workers need it: the package's file beside the code that names it.
+  const worker = readFileSync('dist/browser/worker.js', 'utf8');
   const files = new Map(bundle.outputFiles.map(({ path, text }) => [path.slice(path.indexOf('/out/') + 4), text]));
   const answers = new Map<number, number>();
   const app = createServer((request, response) => void serve(request, response).catch(() => response.destroy()));
@@ -53,7 +60,9 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     server,
     options: {},
     missing: undefined,
+    worker: undefined,
     answers,
+    api: undefined,
     policy: `default-src 'self'; connect-src 'self' ${server.issuer}; img-src data:`,
     async close() {
       await Promise.all([close(app), server.close()]);
@@ -62,7 +71,8 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', url);
-    if (pathname.startsWith('/api/')) return answer(request, response);
+    if (pathname.startsWith('/api/')) return site.api ? site.api(request, response) : answer(request, response);
+    if (pathname.endsWith('/worker.js') && !site.missing?.test(pathname)) return serveWorker(response);
     const file = files.get(pathname);
     if (site.missing?.test(pathname) || (file === undefined && pathname.endsWith('.js'))) return void response.writeHead(404).end();
     response.setHeader('cache-control', 'no-store');
@@ -81,6 +91,13 @@ export async function startSessionSite({ entry = 'test/browser/page/session.ts',
     response.end(
       `<!doctype html><title>App</title><meta name="config" content="${meta}"><link rel="icon" href="data:,"><div id="app"></div><script type="module" src="/app.js"></script>`,
     );
+  }
+
+  // The worker obeys the policy of its own file, not that of the page.
+  function serveWorker(response: ServerResponse): void {
+    const policy = `default-src 'none'; connect-src ${server.issuer}`;
+    response.writeHead(200, { 'content-type': 'text/javascript', 'cache-control': 'no-store', 'content-security-policy': policy });
+    response.end(site.worker ?? worker);
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -110,5 +127,6 @@ export async function openApp(context: BrowserContext, url: string, complaints: 
 }
 
 export async function appLoaded(page: Page): Promise<void> {
-  await page.waitForFunction(() => 'app' in globalThis, undefined, { polling: 10 });
+  // The page's element of that id is a global too.
+  await page.waitForFunction(() => 'session' in Object(Reflect.get(globalThis, 'app')), undefined, { polling: 10 });
 }

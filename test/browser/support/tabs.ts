@@ -59,8 +59,20 @@ async function found(): Promise<{ executablePath: string; env: Record<string, st
   return { ...browser, args: [...launchArguments] };
 }
 
-export async function launch(): Promise<Browser> {
-  return chromium.launch(await found());
+export interface LaunchOptions {
+  /** Opens no window for a script. */
+  readonly blocksPopups?: boolean;
+  /** Keeps pages in its back/forward cache, as the browsers of users do. */
+  readonly cachesPages?: boolean;
+}
+
+export async function launch({ blocksPopups = false, cachesPages = false }: LaunchOptions = {}): Promise<Browser> {
+  const { args, ...program } = await found();
+  return chromium.launch({
+    ...program,
+    args: [...args, ...(blocksPopups ? ['--block-new-web-contents'] : [])],
+    ignoreDefaultArgs: cachesPages ? ['--disable-back-forward-cache'] : [],
+  });
 }
 
 /** A browser that keeps what it stores in a folder. */

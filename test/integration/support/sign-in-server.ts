@@ -1,4 +1,5 @@
-import { createServer, type RequestListener } from 'node:http';
+import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { startAuthorizationServer } from '../../../examples/demo/authorization-server.js';
 
 export const api = 'https://api.example';
@@ -11,10 +12,23 @@ export interface SignInServerOptions {
   readonly redirectUris?: readonly string[];
   readonly tokenLifetimeS?: number;
   readonly tokenDelayMs?: number;
+  /** APIs beside the first, by their resource indicator; their scopes are those of the first. */
+  readonly furtherApis?: readonly string[];
+  /** Proofs need the server's nonce (RFC 9449 §8). @default false */
+  readonly dpopNonces?: boolean;
 }
 
-/** oidc-provider with users: whoever comes is alice, and agrees. Refresh tokens rotate, and a second use of one ends the grant. */
-export async function startSignInServer({ redirectUris = [redirectUri], tokenLifetimeS = 60, tokenDelayMs = 0 }: SignInServerOptions = {}) {
+/**
+ * oidc-provider with users: whoever comes is alice, or who `user` or the login hint names, and agrees; `nobody` declines, and `undecided`
+ * sees a page with a link until they are. Refresh tokens rotate, and a second use of one ends the grant.
+ */
+export async function startSignInServer({
+  redirectUris = [redirectUri],
+  tokenLifetimeS = 60,
+  tokenDelayMs = 0,
+  furtherApis = [],
+  dpopNonces = false,
+}: SignInServerOptions = {}) {
   const base = {
     redirect_uris: redirectUris,
     post_logout_redirect_uris: [...redirectUris, 'http://localhost:4711/bye'],
@@ -22,7 +36,11 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
     response_types: ['code'],
   };
   const log: string[] = [];
+  const user = { name: 'alice' };
+  const page: { headers: Readonly<Record<string, string>> } = { headers: {} };
   const refusals: string[] = [];
+  const refreshTokens: string[] = [];
+  let answering: () => Promise<void> = () => Promise.resolve();
   let interact: RequestListener = () => undefined;
   const server = await startAuthorizationServer({
     clients: [
@@ -31,7 +49,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       { ...base, client_id: 'pushing', token_endpoint_auth_method: 'none', require_pushed_authorization_requests: true },
       { ...base, client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true },
     ],
-    resources: { [api]: { scope: scopes } },
+    resources: Object.fromEntries([api, ...furtherApis].map((each) => [each, { scope: scopes }])),
     tokenLifetimeS,
     tokenDelayMs,
     configuration: {
@@ -58,7 +76,7 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
       interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
       features: {
         pushedAuthorizationRequests: { enabled: true },
-        dPoP: { enabled: true },
+        dPoP: { enabled: true, ...(dpopNonces && { nonceSecret: randomBytes(32), requireNonce: () => true }) },
         rpInitiatedLogout: { enabled: true, logoutSource },
         revocation: { enabled: true, allowedPolicy: () => true },
         userinfo: { enabled: true },
@@ -67,16 +85,49 @@ export async function startSignInServer({ redirectUris = [redirectUri], tokenLif
     createServer: (listener) =>
       createServer((request, response) => {
         log.push(`${request.method} ${request.url?.split('?')[0]}`);
+        if (request.method === 'POST' && request.url === '/token') holdAnswer(response, () => answering());
         (request.url?.startsWith('/interaction/') ? interact : listener)(request, response);
       }),
   });
   interact = async (request, response) => {
-    const { prompt } = await server.provider.interactionDetails(request, response);
-    const result = prompt.name === 'login' ? { login: { accountId: 'alice' } } : { consent: {} };
+    const { prompt, params } = await server.provider.interactionDetails(request, response);
+    const hint = String(Reflect.get(params, 'login_hint') ?? user.name);
+    if (hint === 'undecided' && !request.url?.endsWith('?decided')) {
+      const html = `<!doctype html><title>Sign in</title><link rel="icon" href="data:,"><a href="${request.url}?decided">Yes</a>`;
+      return void response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page.headers }).end(html);
+    }
+    const accountId = hint === 'undecided' ? user.name : hint;
+    const declined = { error: 'access_denied', error_description: 'the user said no' };
+    const acr = String(Reflect.get(params, 'acr_values') ?? '').split(' ')[0];
+    const agreed = prompt.name === 'login' ? { login: { accountId, ...(acr && { acr }) } } : { consent: {} };
+    const result = hint === 'nobody' ? declined : agreed;
     await server.provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
   };
   server.provider.on('grant.error', (_context, error) => refusals.push(error.error_detail ?? error.message));
-  return { ...server, log, refusals };
+  server.provider.on('grant.success', ({ body }) => {
+    if (body?.refresh_token) refreshTokens.push(body.refresh_token);
+  });
+  return {
+    ...server,
+    log,
+    refusals,
+    user,
+    page,
+    /** All that were ever given. The server is done with a token request when its refresh token is here. */
+    refreshTokens,
+    /** What the token endpoint waits for when it has done its work and is about to answer. */
+    holdAnswers(until: () => Promise<void>) {
+      answering = until;
+    },
+  };
+}
+
+function holdAnswer(response: ServerResponse, until: () => Promise<void>): void {
+  const { end } = response;
+  Reflect.set(response, 'end', (...given: unknown[]) => {
+    void until().then(() => Reflect.apply(end, response, given));
+    return response;
+  });
 }
 
 function logoutSource(context: { body: string }, form: string): void {

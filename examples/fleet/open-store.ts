@@ -1,0 +1,52 @@
+// The store that all processes of the fleet share. The program opens what it uses, and closes it: tokenkeep closes nothing that it was given.
+import { DatabaseSync } from 'node:sqlite';
+import type { AccountStore } from 'tokenkeep';
+import { encryptedStore } from 'tokenkeep/storage/encrypted';
+import { jweCipher } from 'tokenkeep/storage/jwe-cipher';
+import { postgresStore } from 'tokenkeep/storage/postgres';
+import { redisStore } from 'tokenkeep/storage/redis';
+import { sqliteStore } from 'tokenkeep/storage/sqlite';
+
+export interface OpenedStore {
+  readonly kind: 'SQLite' | 'Redis' | 'PostgreSQL';
+  readonly store: AccountStore;
+  close(): Promise<unknown>;
+}
+
+export interface StoreEnvironment {
+  readonly REDIS_URL?: string | undefined;
+  readonly DATABASE_URL?: string | undefined;
+  /** @default 'fleet.db' */
+  readonly SQLITE_FILE?: string | undefined;
+  /** 32 bytes in base64url; left out: the tokens lie in the store as they are. */
+  readonly STORE_KEY?: string | undefined;
+}
+
+export async function openStore(environment: StoreEnvironment): Promise<OpenedStore> {
+  const opened = await open(environment);
+  const { STORE_KEY } = environment;
+  return STORE_KEY ? { ...opened, store: encryptedStore(opened.store, jweCipher({ keys: [{ kid: '1', key: STORE_KEY }] })) } : opened;
+}
+
+async function open({ REDIS_URL, DATABASE_URL, SQLITE_FILE = 'fleet.db' }: StoreEnvironment): Promise<OpenedStore> {
+  if (REDIS_URL) {
+    const { createClient } = await import('redis');
+    const client = createClient({ url: REDIS_URL });
+    const subscriber = client.duplicate();
+    // Without a listener an outage would end the process.
+    for (const each of [client, subscriber]) each.on('error', () => undefined);
+    await Promise.all([client.connect(), subscriber.connect()]);
+    const close = async (): Promise<void> => {
+      for (const each of [client, subscriber]) each.destroy();
+    };
+    return { kind: 'Redis', store: redisStore(client, { subscriber }), close };
+  }
+  if (DATABASE_URL) {
+    const { Pool } = await import('pg');
+    const pool = new Pool({ connectionString: DATABASE_URL, max: 4, connectionTimeoutMillis: 3_000 });
+    pool.on('error', () => undefined);
+    return { kind: 'PostgreSQL', store: postgresStore(pool), close: () => pool.end() };
+  }
+  const database = new DatabaseSync(SQLITE_FILE);
+  return { kind: 'SQLite', store: sqliteStore(database), close: async () => database.close() };
+}

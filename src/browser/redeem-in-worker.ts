@@ -1,0 +1,33 @@
+import { TokenError } from '../core/errors.js';
+import type { TokenSet } from '../core/token-set.js';
+import { withTimeLimit } from '../core/waiting.js';
+import type { SessionSetup } from './session-setup.js';
+import type { Renewal } from './tab-renewal.js';
+import type { WorkerLink } from './worker-link.js';
+
+// The redemption's own limit is 30 s.
+const limitMs = 35_000;
+
+/** Redeems codes in the worker, so that no refresh token ever reaches the page; where there is none, in this page. */
+export function redeemInWorker(link: WorkerLink, tab: Renewal, { clock, journal }: SessionSetup): Renewal['redeem'] {
+  return async (transaction, response, context) => {
+    const { signal } = context;
+    // A code may be sent once. From here on the worker is awake, so it has been, or it is lost.
+    if ((await link.ask({ do: 'ping' }, { signal })) === undefined) return tab.redeem(transaction, response, context);
+    const lost = (): TokenError => new TokenError('code_lost', 'the worker ended while it redeemed the code; a new sign-in is needed', { phase: 'token' });
+    const order = { do: 'redeem', transaction, code: response.code } as const;
+    const answer = await withTimeLimit(clock, limitMs, (limited) => link.ask(order, { signal: limited, onEvent: journal.report, once: true }), lost, signal);
+    if (answer === undefined) throw lost();
+    const tokens = tokenSet(answer.result);
+    return async (kept) => {
+      await kept.recheck();
+      // The worker could not write it into the store.
+      if (!kept.record().tokens.some(({ token }) => token.value === tokens.accessToken)) return kept.signIn(tokens);
+      journal.report({ type: 'signed_in' });
+    };
+  };
+}
+
+function tokenSet(result: unknown): TokenSet {
+  return Object.freeze({ ...Object(result) });
+}

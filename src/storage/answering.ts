@@ -1,0 +1,46 @@
+import type { Clock } from '../core/clock.js';
+import { TokenError } from '../core/errors.js';
+import { ageMs, type Instant, instant } from '../core/instant.js';
+import { withTimeLimit } from '../core/waiting.js';
+import { unavailable } from './unavailable.js';
+
+/** Calls something that may fail, or hang. Rejects with `store_unavailable`. */
+export type Ask = <T>(call: () => Promise<T>) => Promise<T>;
+
+const answerMs = 5_000;
+const forgetMs = 30_000;
+
+/**
+ * Bounds calls to a server. Clients queue what they cannot send, some without an end: once a call got no answer, the others fail
+ * at once until it is settled, so that an outage costs one wait and not one for each call.
+ */
+export function answering(what: string, clock: Clock): Ask {
+  let unanswered: Instant | undefined;
+  const silent = (): TokenError => unavailable(`${what} did not answer within ${answerMs} ms`);
+  return async (call) => {
+    if (unanswered && ageMs(unanswered, clock) < forgetMs) throw silent();
+    unanswered = undefined;
+    const began = instant(clock);
+    try {
+      return await withTimeLimit(
+        clock,
+        answerMs,
+        () => {
+          const running = call();
+          const answered = (): void => {
+            if (unanswered === began) unanswered = undefined;
+          };
+          running.then(answered, answered);
+          return running;
+        },
+        () => {
+          unanswered = began;
+          return silent();
+        },
+      );
+    } catch (error) {
+      // What a server or its client says may quote what was sent.
+      throw error instanceof TokenError ? error : unavailable(`${what} failed`);
+    }
+  };
+}
