@@ -1,6 +1,6 @@
 import type { GrantContext } from '../core/grant.js';
 import type { TokenParameters } from '../core/token-parameters.js';
-import type { KeptTokens } from '../manager/keep-tokens.js';
+import type { KeptTokens } from '../manager/kept-tokens.js';
 import type { AuthorizationServer } from '../protocol/issuer/authorization-server.js';
 import type { SessionSetup } from './session-setup.js';
 import type { Renewal } from './tab-renewal.js';

@@ -1,5 +1,5 @@
 import type { Grant, GrantContext } from '../core/grant.js';
-import type { KeptTokens } from '../manager/keep-tokens.js';
+import type { KeptTokens } from '../manager/kept-tokens.js';
 import { renew } from '../manager/renew.js';
 import type { Renew } from '../manager/renewal-tools.js';
 import type { AuthorizationResponse } from '../protocol/authorization/authorization-response.js';

@@ -7,7 +7,7 @@ import type { TokenStore } from '../core/token-store.js';
 import type { KeyStore } from '../core/key-store.js';
 import { buildManager } from '../manager/build-manager.js';
 import { Journal } from '../manager/journal.js';
-import type { KeptTokens } from '../manager/keep-tokens.js';
+import type { KeptTokens } from '../manager/kept-tokens.js';
 import { recordName } from '../manager/record-name.js';
 import { renew } from '../manager/renew.js';
 import { type SessionGrant, sessionGrant } from './session-grant.js';

@@ -45,6 +45,7 @@ export type TokenErrorCode =
   | 'interaction_required'
   | 'key_lost'
   | 'callback_refused'
+  | 'subject_mismatch'
   | 'code_lost'
   | 'popup_blocked'
   | 'popup_closed'
@@ -92,6 +93,7 @@ const kinds: readonly (readonly [TokenErrorKind, readonly TokenErrorCode[]])[] =
       'interaction_required',
       'key_lost',
       'callback_refused',
+      'subject_mismatch',
       'code_lost',
       'popup_blocked',
       'popup_closed',

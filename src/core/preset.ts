@@ -32,6 +32,8 @@ export interface Preset {
   readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
   /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
   readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
+  /** How long an unused refresh token lives at least, in milliseconds: `sweep()` of accounts refreshes it in time. */
+  readonly idleLifetimeMs?: number | undefined;
   /** `unsupported`: confidential clients leave PKCE out. @default 'required' */
   readonly pkce?: 'required' | 'unsupported' | undefined;
   /** Algorithms that ID tokens may be signed with: the registered `id_token_signed_response_alg`. @default ['RS256'] */

@@ -3,11 +3,14 @@ import { TokenError } from '../core/errors.js';
 import type { ProofRequest } from '../core/grant.js';
 import { localLock } from '../core/local-lock.js';
 import { digest, randomFraction } from '../core/random.js';
+import type { StoreIndex } from '../core/token-store.js';
 import { checkClock } from '../core/system-clock.js';
 import type { TokenManagerOptions } from './create-token-manager.js';
 import { Journal } from './journal.js';
-import { type KeptTokens, keepTokens } from './keep-tokens.js';
+import { keepTokens } from './keep-tokens.js';
+import type { KeptTokens } from './kept-tokens.js';
 import { recordName } from './record-name.js';
+import type { GrantRecord } from './state.js';
 import type { Renew, RenewalTools } from './renewal-tools.js';
 import { noQueue, type RequestQueue } from './request-queue.js';
 
@@ -16,6 +19,7 @@ export interface ManagerInternals {
   readonly renew: Renew;
   readonly endsWithStore?: boolean | undefined;
   readonly isPaused?: (() => boolean) | undefined;
+  readonly indexOf?: ((record: GrantRecord) => StoreIndex) | undefined;
   /** Goes on with what was written into it before. */
   readonly journal?: Journal | undefined;
   readonly queue?: RequestQueue | undefined;
@@ -39,7 +43,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
   if (store?.shared === true && lock.shared !== true) {
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
-  const { renew, endsWithStore = false, isPaused, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
+  const { renew, endsWithStore = false, isPaused, indexOf, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);
   const oneRecord = grant.renews === 'refreshToken';
@@ -54,6 +58,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     renew,
     endsWithStore,
     isPaused,
+    indexOf,
     windows: {
       // What cannot be renewed is not tried to be before its end.
       skewMs: grant.renews === 'never' ? 0 : skewMs,

@@ -21,10 +21,13 @@ export type Outcome =
   /** Somebody signed in: nothing of the grant before stays. */
   | {
       readonly type: 'signedIn';
-      readonly held: HeldToken;
+      /** Undefined: it brought a refresh token alone. */
+      readonly held: HeldToken | undefined;
       readonly refreshToken: string | undefined;
       readonly idToken: string | undefined;
       readonly raw: Readonly<Record<string, unknown>> | undefined;
+      /** True for a record that it must not replace. */
+      readonly refuses?: ((record: GrantRecord) => boolean) | undefined;
     }
   /** The user signed out, or the application forgot the grant. */
   | { readonly type: 'cleared'; readonly reason: EndReason | undefined };
@@ -42,8 +45,9 @@ export function commit(record: GrantRecord, outcome: Outcome): Commit {
   const { epoch, refreshToken, idToken, raw, tokens } = record;
   if (outcome.type === 'cleared') return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, ended: outcome.reason } };
   if (outcome.type === 'signedIn') {
-    const { held, refreshToken, idToken, raw } = outcome;
-    return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, refreshToken, idToken, raw, tokens: [held] } };
+    const { held, refreshToken, idToken, raw, refuses } = outcome;
+    if (refuses?.(record) === true) return { do: 'drop' };
+    return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, refreshToken, idToken, raw, tokens: held ? [held] : [] } };
   }
   if (epoch !== outcome.epoch) return { do: 'drop' };
   if (refreshToken !== outcome.sent) return { do: 'adopt' };
@@ -58,7 +62,8 @@ export function commit(record: GrantRecord, outcome: Outcome): Commit {
     // An answer without a refresh token means: keep the one you have (RFC 6749 §6).
     refreshToken: outcome.refreshToken ?? refreshToken,
     idToken: outcome.idToken ?? idToken,
-    raw: outcome.raw ?? raw,
+    // Nor need it repeat who connected, or where the API is.
+    raw: outcome.raw ? { ...raw, ...outcome.raw } : raw,
     tokens: [held, ...tokens.filter(({ targetKey }) => targetKey !== held.targetKey).slice(0, tokensPerRecord - 1)],
   });
 }

@@ -3,7 +3,6 @@ import type { TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import { ageMs, instant } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
-import type { RenewalReason } from '../core/events.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
@@ -11,12 +10,13 @@ import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
 import { asTokenError, disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
+import type { KeptTokens, SignInConditions } from './kept-tokens.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import { type GrantRecord, type HeldToken, holdToken } from './state.js';
+import { type HeldToken, holdToken } from './state.js';
 import { targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
@@ -25,36 +25,6 @@ import type { TokenManager, TokenSnapshot } from './token-manager.js';
 // Shared, so that the hot path allocates nothing.
 const noWish: GetTokenOptions = {};
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
-
-/** A manager, and what the rooms above it do with its record. */
-export interface KeptTokens {
-  readonly tokens: TokenManager;
-  record(): GrantRecord;
-  /**
-   * Puts what a sign-in has brought in the place of whatever was kept before. A store that cannot be written loses none of it:
-   * it is served from memory.
-   * @throws {TokenError} `session_changed` when somebody signed out meanwhile; `disposed`
-   */
-  signIn(tokens: TokenSet): Promise<void>;
-  /**
-   * Forgets, here and in the store, and then asks the server to revoke, which `revoked` settles with.
-   * @throws {TokenError} `store_unavailable`, `disposed`; what is forgotten here is revoked all the same.
-   */
-  signOut(): Promise<{ readonly revoked: Promise<void> }>;
-  /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
-  recheck(isOnline?: boolean): Promise<void>;
-  /**
-   * Renews as another manager over the same record has decided, unless that happened meanwhile, or failed just now.
-   * @throws {TokenError}
-   */
-  renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
-}
-
-export interface RenewalOrder {
-  readonly reason: RenewalReason;
-  readonly background: boolean;
-  readonly want: TokenRequest;
-}
 
 /** The only mutable state: carries out what `decide` says. */
 export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): KeptTokens {
@@ -160,22 +130,35 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     return { revoked };
   }
 
-  async function signIn(brought: TokenSet): Promise<void> {
+  async function signIn(brought: TokenSet, { refuses, mustStore = false }: SignInConditions = {}): Promise<void> {
     if (disposed) throw disposedError();
-    const { sentAt, refreshToken, idToken, raw } = brought;
+    const { accessToken, sentAt, refreshToken, idToken, raw } = brought;
     const now = instant(clock);
     const sent = { wall: sentAt, mono: now.mono - Math.max(now.wall - sentAt, 0) };
-    const held = holdToken(brought, createAccessToken(brought, tools.windows.prove), '', sent, tools.windows, false);
+    const token = accessToken === '' ? undefined : createAccessToken(brought, tools.windows.prove);
+    const held = token && holdToken(brought, token, '', sent, tools.windows, false);
     leaveFlights();
+    let unsaved: TokenError | undefined;
     const failed = (error: unknown): 'write' => {
-      report({ type: 'storage_error', error: asTokenError(error) });
+      unsaved = asTokenError(error);
+      report({ type: 'storage_error', error: unsaved });
       return 'write';
     };
-    if ((await own.keeper.apply({ type: 'signedIn', held, refreshToken, idToken, raw }).catch(failed)) !== 'write') throw sessionChanged();
+    if ((await own.keeper.apply({ type: 'signedIn', held, refreshToken, idToken, raw, refuses }).catch(failed)) !== 'write') throw sessionChanged();
     leaveFlights();
     for (const entry of targets.all()) entry.loaded = true;
     report({ type: 'signed_in' });
     renewals.sync(targets.all());
+    if (unsaved && mustStore) throw unsaved;
+  }
+
+  async function renewNow(): Promise<void> {
+    if (disposed) throw disposedError();
+    if (!own.loaded) await abortable(renewals.load(own), gone.signal);
+    const { held, ended, cooldown } = own;
+    if (ended) throw ended;
+    if (!own.flight && cooldown && ageMs(cooldown, clock) < cooldown.backgroundMs) throw cooldown.error;
+    await renewals.begin(own, 'expiring', true, { invalidToken: held?.token.value }).outcome;
   }
 
   async function renew(key: string, { reason, background, want }: RenewalOrder): Promise<AccessToken> {
@@ -251,5 +234,5 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, recheck: renewals.recheck, renew };
+  return { tokens: manager, record: () => own.keeper.record, signIn, signOut, renew, renewNow, isBusy: renewals.isBusy, recheck: renewals.recheck };
 }

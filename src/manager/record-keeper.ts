@@ -11,7 +11,7 @@ import { limits } from './retry.js';
 import { emptyRecord, type GrantRecord } from './state.js';
 
 /** What all keepers of a manager share. */
-export type KeeperTools = Pick<RenewalTools, 'store' | 'clock' | 'windows' | 'report' | 'nameOf' | 'endsWithStore'>;
+export type KeeperTools = Pick<RenewalTools, 'store' | 'clock' | 'windows' | 'report' | 'nameOf' | 'endsWithStore' | 'indexOf'>;
 
 const writesPerOutcome = 5;
 const mostForgotten = 10;
@@ -45,6 +45,11 @@ export class RecordKeeper {
   async name(): Promise<string> {
     this.#name ??= await this.#tools.nameOf(this.#targetKey);
     return this.#name;
+  }
+
+  /** Memory has what the store has not. */
+  get isUnsaved(): boolean {
+    return this.#unsaved.length > 0;
   }
 
   /**
@@ -142,10 +147,10 @@ export class RecordKeeper {
 
   // False: somebody else wrote first.
   async #write(record: GrantRecord): Promise<boolean> {
-    const { store, clock } = this.#tools;
+    const { store, clock, indexOf } = this.#tools;
     // Without a store nobody compares versions.
     if (!store) return true;
-    const write = { expected: this.#version, next: randomId() };
+    const write = { expected: this.#version, next: randomId(), ...(indexOf && { index: indexOf(record) }) };
     const written = await this.#limited(async () => store.set(await this.name(), formatRecord(record, instant(clock)), write));
     if (written) this.#version = write.next;
     return written;

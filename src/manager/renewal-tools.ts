@@ -3,11 +3,11 @@ import type { TokenEvent } from '../core/events.js';
 import type { Grant } from '../core/grant.js';
 import type { Instant } from '../core/instant.js';
 import type { Lock } from '../core/lock.js';
-import type { TokenStore } from '../core/token-store.js';
+import type { StoreIndex, TokenStore } from '../core/token-store.js';
 import type { AccessToken } from '../core/access-token.js';
 import type { Flight } from './flight.js';
 import type { RequestQueue } from './request-queue.js';
-import type { Windows } from './state.js';
+import type { GrantRecord, Windows } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 /**
@@ -30,6 +30,8 @@ export interface RenewalTools {
   readonly endsWithStore: boolean;
   /** Says that nobody looks now: what is kept fresh may age. (`standards.md` X12) */
   readonly isPaused: (() => boolean) | undefined;
+  /** What lies in clear beside a record, in a store that can be listed. */
+  readonly indexOf: ((record: GrantRecord) => StoreIndex) | undefined;
   readonly windows: Windows;
   readonly maxTargets: number;
   /** How long the token endpoint asked to be left alone; all targets of a manager share it. (`standards.md` R23) */

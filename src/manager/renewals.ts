@@ -26,6 +26,8 @@ export interface Renewals {
   recheck(isOnline?: boolean): Promise<void>;
   /** Takes over what the targets' records say. */
   sync(entries: readonly TargetEntry[]): void;
+  /** A renewal or a read is under way, or the store lacks what memory has. */
+  isBusy(): boolean;
   /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
   end(): Promise<void>;
 }
@@ -172,5 +174,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), disposedError).catch(() => undefined);
   }
 
-  return { begin, load, recheck, sync, end };
+  const isBusy = (): boolean => flights.size > 0 || targets.all().some(({ loading, keeper }) => loading !== undefined || keeper.isUnsaved);
+
+  return { begin, load, recheck, sync, isBusy, end };
 }

@@ -41,6 +41,7 @@ const presetShape = object({
   rawMembers: list('names', (entry) => typeof entry === 'string'),
   scopeOnRefresh: word('omit', 'required'),
   rotation: word('always', 'optional', 'none', 'unknown'),
+  idleLifetimeMs: (option, value) => void checkCount(option, value, 1),
   pkce: word('required', 'unsupported'),
   idTokenAlgorithms: list('asymmetric algorithms', (entry) => typeof entry === 'string' && /^([REP]S\d{3}|EdDSA|Ed25519)$/.test(entry)),
   idTokenSignature: word('jwks', 'tls'),

@@ -21,13 +21,14 @@ import {
 } from 'tokenkeep';
 import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
 import { webLock } from 'tokenkeep/locks/web';
-import { createIntrospector, createServiceClient, mutualTls } from 'tokenkeep/server';
+import { createAccounts, createIntrospector, createServiceClient, mutualTls } from 'tokenkeep/server';
 import { encryptedStore } from 'tokenkeep/storage/encrypted';
 import { indexedDbKeyStore, indexedDbStore } from 'tokenkeep/storage/indexed-db';
 import { webCryptoCipher } from 'tokenkeep/storage/web-crypto-cipher';
 import { webStorageStore } from 'tokenkeep/storage/web-storage';
 import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { accountRows, goodAccounts } from './account-rows.js';
 import { dpopRows } from './dpop-rows.js';
 import { goodBearer, goodDevice, goodExchange, grantRows } from './grant-rows.js';
 import { clientAuthRows, goodCertificate, goodKey, goodSecret } from './client-auth-rows.js';
@@ -117,7 +118,7 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, storageRows, testingRows, environmentRows };
+const tables = { accountRows, managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, storageRows, testingRows, environmentRows };
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -147,6 +148,7 @@ describe('bad input fails at construction, with a message that names it', () => 
   });
 
   it.each<[string, () => unknown]>([
+    ['createAccounts', () => createAccounts(goodAccounts)],
     ['createTokenManager', () => createTokenManager(goodManager)],
     [
       'createTokenManager with a shared store and its own lock',

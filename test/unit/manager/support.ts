@@ -15,7 +15,7 @@ import {
 } from 'tokenkeep';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { buildManager } from '../../../src/manager/build-manager.js';
-import type { KeptTokens } from '../../../src/manager/keep-tokens.js';
+import type { KeptTokens } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 
 export const hourMs = 3_600_000;
