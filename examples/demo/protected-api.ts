@@ -41,7 +41,7 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const send = (status: number, body: object, challenge?: string): void => {
       answers.set(status, (answers.get(status) ?? 0) + 1);
-      response.writeHead(status, { 'content-type': 'application/json', ...(challenge && { 'www-authenticate': challenge }) });
+      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...(challenge && { 'www-authenticate': challenge }) });
       response.end(JSON.stringify(body));
     };
     if (options.allowOrigin !== undefined) {

@@ -4,10 +4,11 @@ import { anchors, docBlocks, internalLinks } from '../support/doc-blocks.js';
 const fence = '```';
 
 it('finds every TypeScript block with its line, its prelude and its mark', () => {
-  const page = `# Title\n\n${fence}ts\none();\n${fence}\n\n${fence}sh\nnpm i\n${fence}\n\n<!-- prelude declare const x: number; -->\n\n${fence}ts run\ntwo(x);\n${fence}\n`;
+  const page = `# Title\n\n${fence}ts\none();\n${fence}\n\n${fence}sh\nnpm i\n${fence}\n\n<!-- prelude declare const x: number; -->\n\n${fence}ts run\ntwo(x);\n${fence}\n\n${fence}tsx\n<p />;\n${fence}\n`;
   expect(docBlocks(page)).toEqual([
-    { line: 4, code: '\none();\n', runs: false },
-    { line: 14, code: 'declare const x: number;\ntwo(x);\n', runs: true },
+    { line: 4, code: '\none();\n', runs: false, isJsx: false },
+    { line: 14, code: 'declare const x: number;\ntwo(x);\n', runs: true, isJsx: false },
+    { line: 18, code: '\n<p />;\n', runs: false, isJsx: true },
   ]);
 });
 

@@ -8,7 +8,11 @@ const pages = [...globSync('*.md'), ...globSync('docs/**/*.md'), ...globSync('ex
 const read = (path: string): string => readFileSync(path, 'utf8');
 const folder = join(inject('consumer'), 'docs');
 const blocks = pages.flatMap((page) =>
-  docBlocks(read(page)).map((block) => ({ ...block, where: `${page}:${block.line}`, file: `${page.replace(/\W+/g, '-')}-${block.line}.ts` })),
+  docBlocks(read(page)).map((block) => ({
+    ...block,
+    where: `${page}:${block.line}`,
+    file: `${page.replace(/\W+/g, '-')}-${block.line}.${block.isJsx ? 'tsx' : 'ts'}`,
+  })),
 );
 mkdirSync(folder, { recursive: true });
 for (const { file, code } of blocks) writeFileSync(join(folder, file), `${code}\nexport {};\n`);
@@ -30,6 +34,7 @@ describe('code in the docs', () => {
       lib: ['ES2023', 'ESNext.Disposable', 'DOM', 'DOM.Iterable'],
       module: 'NodeNext',
       erasableSyntaxOnly: true,
+      jsx: 'react-jsx',
       typeRoots: [resolve('node_modules/@types')],
       types: ['node'],
       // Recipes for proxies use the undici that a user installs; its types come with Node's.
@@ -40,7 +45,7 @@ describe('code in the docs', () => {
         pg: [resolve('node_modules/@types/pg/index.d.ts')],
       },
     };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.tsx'] }));
     const { code, output } = await runNode([resolve(tools.tsc), '-p', '.', '--pretty', 'false'], { cwd: folder });
     expect(output).toBe('');
     expect(code).toBe(0);

@@ -55,10 +55,11 @@ describe('the packed package', () => {
     for (const range of Object.values(packageJson.dependencies)) expect(range).toMatch(/^\^\d+\.\d+\.\d+$/);
   });
 
-  it('asks for React only of those who use it', () => {
-    expect(packageJson.peerDependencies).toEqual({ react: '^19.0.0' });
+  it('asks for React, and for clients of databases, only of those who use them', () => {
+    expect(Object.keys(packageJson.peerDependencies).sort()).toEqual(['ioredis', 'pg', 'react', 'redis']);
     const { peerDependenciesMeta }: { peerDependenciesMeta?: object } = JSON.parse(read('package.json'));
-    expect(peerDependenciesMeta).toEqual({ react: { optional: true } });
+    const optional = { optional: true };
+    expect(peerDependenciesMeta).toEqual({ ioredis: optional, pg: optional, react: optional, redis: optional });
   });
 
   it('brings no further package with them [S17]', () => {

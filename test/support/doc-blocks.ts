@@ -1,4 +1,4 @@
-/** One fenced block of TypeScript of a page. */
+/** One fenced block of TypeScript of a page, with JSX or without. */
 export interface DocBlock {
   /** Line of the page at which the code begins. */
   readonly line: number;
@@ -6,15 +6,16 @@ export interface DocBlock {
   readonly code: string;
   /** Marked with ```` ```ts run ````: it is run, not only compiled. */
   readonly runs: boolean;
+  readonly isJsx: boolean;
 }
 
 /** All TypeScript blocks of a Markdown page. Every one has to compile; a prelude declares what the reader is told in words. */
 export function docBlocks(markdown: string): DocBlock[] {
-  const pattern = /(?:<!--\s*prelude\b([\s\S]*?)-->\s*)?^```(?:ts|typescript)\b([^\n]*)\n([\s\S]*?)^```[ \t]*$/gm;
+  const pattern = /(?:<!--\s*prelude\b([\s\S]*?)-->\s*)?^```(tsx?|typescript)\b([^\n]*)\n([\s\S]*?)^```[ \t]*$/gm;
   return [...markdown.matchAll(pattern)].map((match) => {
-    const [whole, prelude = '', info = '', code = ''] = match;
+    const [whole, prelude = '', language = '', info = '', code = ''] = match;
     const start = match.index + whole.length - code.length - '```'.length;
-    return { line: markdown.slice(0, start).split('\n').length, code: `${prelude.trim()}\n${code}`, runs: /\brun\b/.test(info) };
+    return { line: markdown.slice(0, start).split('\n').length, code: `${prelude.trim()}\n${code}`, runs: /\brun\b/.test(info), isJsx: language === 'tsx' };
   });
 }
 

@@ -35,7 +35,8 @@ export default function installConsumer(project: TestProject): () => void {
   );
   // What a user brings for the entry points that ask for it.
   mkdirSync(join(modules, '@types'));
-  for (const name of peers.flatMap((peer) => [peer, `@types/${peer}`])) symlinkSync(resolve('node_modules', name), join(modules, name));
+  const brought = peers.flatMap((peer) => [peer, `@types/${peer}`]).filter((name) => existsSync(join('node_modules', name)));
+  for (const name of brought) symlinkSync(resolve('node_modules', name), join(modules, name));
   project.provide('tarball', tarball);
   project.provide(
     'packedFiles',

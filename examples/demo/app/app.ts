@@ -21,12 +21,12 @@ const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 async function call(): Promise<void> {
   if (session.snapshot().state !== 'signed_in' || document.hidden) return;
   try {
-    await api.get('orders');
+    await api.get('orders').json();
     story.calls.answers();
     story.served();
-  } catch {
+  } catch (error) {
     // Who signs out meanwhile has no failed call.
-    if (session.snapshot().state === 'signed_in') story.calls.fails();
+    if (session.snapshot().state === 'signed_in') story.failed(error);
   }
 }
 
@@ -68,6 +68,12 @@ async function ask(): Promise<void> {
   }
 }
 
+/** Never two at once: a browser has six connections to a server for all tabs. */
+async function repeat(task: () => Promise<void>, everyMs: number): Promise<void> {
+  await task();
+  setTimeout(repeat, everyMs, task, everyMs);
+}
+
 let lastDrawn = -Infinity;
 function draw(at: number): void {
   requestAnimationFrame(draw);
@@ -81,8 +87,7 @@ for (const [id, label] of Object.entries(deeds)) byId(id).addEventListener('clic
 
 session.subscribe(look);
 setInterval(look, lookEveryMs);
-setInterval(call, callEveryMs);
-setInterval(ask, askEveryMs);
+repeat(call, callEveryMs);
+repeat(ask, askEveryMs);
 look();
-void ask();
 requestAnimationFrame(draw);

@@ -55,6 +55,11 @@ export class SessionStory {
     if (this.#token) this.#token = this.history.set({ ...this.#token, served: this.#token.served + 1 });
   }
 
+  failed(error: unknown): void {
+    this.calls.fails();
+    this.#line('bad', 'A call failed', `${error instanceof Error ? error.message : 'for an unknown reason'}.`);
+  }
+
   did(label: string): void {
     this.history.set({ kind: 'trouble', id: `did-${++this.#lines}`, from: this.history.now, isSpan: false, label });
   }
