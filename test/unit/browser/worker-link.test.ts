@@ -53,7 +53,7 @@ afterEach(() => vi.unstubAllGlobals());
 function open() {
   const clock = virtualClock();
   const changed = vi.fn();
-  const link = workerLink({ make: () => new SharedWorker('/worker.js'), session: async () => '{}', clock, changed });
+  const link = workerLink({ make: () => new SharedWorker('/worker.js'), session: '{}', clock, changed });
   return { clock, changed, link, worker: (index: number) => FakeWorker.all[index] ?? new FakeWorker() };
 }
 
