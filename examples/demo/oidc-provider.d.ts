@@ -33,7 +33,7 @@ declare module 'oidc-provider' {
     use(middleware: (context: { readonly path: string; status: number }, next: () => Promise<void>) => Promise<void>): this;
     interactionDetails(...exchange: Parameters<RequestListener>): Promise<{
       readonly prompt: { readonly name: string };
-      readonly params: { readonly client_id: string; readonly scope?: string };
+      readonly params: { readonly client_id: string; readonly scope?: string; readonly login_hint?: string };
     }>;
     interactionFinished(...exchange: [...Parameters<RequestListener>, result: object, options: { readonly mergeWithLastSubmission: boolean }]): Promise<void>;
     on(event: 'grant.error', listener: (context: unknown, error: Error & { readonly error_detail?: string }) => void): this;

@@ -75,3 +75,14 @@ describe('examples/demo', () => {
     expect(output).toMatch(/^usage: npm start [^\n]+\n$/);
   });
 });
+
+describe('examples/accounts', () => {
+  it('connects customers, survives a process that is killed in mid-refresh, and refuses somebody else’s reconnect [A32, R14]', async () => {
+    const { code, output } = await runNode(['examples/accounts/main.ts']);
+    expect(code, output).toBe(0);
+    const [, killed = '', after = ''] = output.split(/A process was killed.*\n|Another one went on with it:\n/);
+    expect(killed).toMatch(/acme +renewing/);
+    expect(after).toMatch(/acme +healthy[\s\S]*Mallory is not Bob: subject_mismatch/);
+    expect(after.slice(after.indexOf('Corp has'))).not.toMatch(/corp/);
+  });
+});
