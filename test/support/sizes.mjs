@@ -15,7 +15,7 @@ const session = "export { createSession } from './dist/browser.js'";
  * down, towards `goal`; up only with a feature that docs/decisions/0011 records.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_700, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_950, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,
@@ -24,7 +24,7 @@ const budgets = [
     max: 3_650,
     goal: 3_000,
   },
-  { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_550, goal: 5_000 },
+  { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_600, goal: 5_000 },
   { name: 'tokenkeep/react, without react', code: "export * from './dist/react.js'", external: [], max: 250, goal: 250 },
 ];
 

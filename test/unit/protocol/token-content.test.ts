@@ -79,5 +79,7 @@ it('reads the claims of a token for display for a lifetime that nobody names, an
     'core/read-claims.ts',
     'protocol/authorization/id-token.ts',
     'protocol/wire/to-token-set.ts',
+    'server/account-record.ts',
+    'server/connect-account.ts',
   ]);
 });
