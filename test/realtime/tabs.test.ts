@@ -61,6 +61,10 @@ const startCalls = (page: Page): Promise<void> =>
 
 const outcomesOf = (page: Page): Promise<Record<string, number>> => page.evaluate(() => Reflect.get(globalThis, 'outcomes'));
 
+async function rotatedSince(count: number): Promise<void> {
+  await expect.poll(() => site.server.refreshTokens.length, { timeout: 20_000, interval: 5 }).toBeGreaterThan(count);
+}
+
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const describeRun = (what: string, renewals: number, calls: number): void => console.log(`${what}: ${renewals} token requests, ${calls} calls answered`);
@@ -120,13 +124,16 @@ describe(`tabs with tokens that live ${lifetimeS} s, rotation with strict reuse 
     for (let closed = 0; closed < closedTabs / 2; closed++) {
       const next = await openApp(context, site.url, complaints);
       await next.waitForFunction(() => app.session.snapshot().renewal === 'worker', undefined, { polling: 10 });
+      const token = await current.evaluate(() => app.token());
       const rotations = site.server.refreshTokens.length;
       await current.evaluate(() => {
         void app.session.getToken().then((invalidToken) => app.token({ invalidToken }));
       });
-      while (site.server.refreshTokens.length === rotations) await sleep(5);
+      await rotatedSince(rotations);
       await current.close();
       current = next;
+      // What the closed tab asked for reaches the one that stays; else the next round would find it done already.
+      await current.waitForFunction((old) => app.session.peek() !== undefined && app.session.peek()?.value !== old, token, { polling: 10 });
       expect(await current.evaluate(() => app.call())).toBe(200);
     }
     site.server.holdAnswers(() => Promise.resolve());
@@ -150,7 +157,7 @@ describe('without a worker, what a closed tab takes along is counted', () => {
       await closing.evaluate(() => {
         void app.session.getToken().then((invalidToken) => app.token({ invalidToken }));
       });
-      while (site.server.refreshTokens.length === rotations) await sleep(5);
+      await rotatedSince(rotations);
       await closing.close();
       site.server.holdAnswers(() => Promise.resolve());
       const refused = await staying.evaluate(() => app.session.getToken().then((invalidToken) => app.token({ invalidToken })));
