@@ -1,5 +1,6 @@
 import type { Grant, GrantContext } from '../core/grant.js';
 import type { KeyStore } from '../core/key-store.js';
+import type { Preset } from '../core/preset.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { AuthorizationResponse } from '../protocol/authorization/authorization-response.js';
@@ -37,11 +38,13 @@ export interface SessionGrant {
  * @throws {TokenError} `invalid_option`
  */
 export function sessionGrant(options: SessionGrantOptions, id: string, name: string, keys: KeyStore | undefined, seals: boolean): SessionGrant {
-  const { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params } = options;
+  const { issuer, server: metadata, clientId, auth, fetch, allowInsecureHttp, redirectUri, scope, resource, audience, params } = options;
+  const defaults = checkTokenParameters(options);
+  // A page cannot tell a 404 without CORS headers from a network that is down, so the likely place is asked first.
+  const preset: Preset = { ...(defaults.scope?.includes('openid') && { discovery: 'oidc' }), ...options.preset };
   const bound = options.dpop === true && { dpop: keys ? keptKey(keys, `${name}:dpop`) : dpop() };
   const given = { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params, ...bound };
   const server = checkAuthorizationServer('createSession', given, further);
-  const defaults = checkTokenParameters(options);
   // The key that proofs are made with is the session's, whatever record it is in.
   const { identity: _, ...grant } = { ...signedInGrant(server, defaults), id };
   const redeem = async (transaction: AuthorizationTransaction, response: AuthorizationResponse, context: GrantContext): Promise<TokenSet> =>
