@@ -41,7 +41,7 @@ import { goodManager, managerRows } from './manager-rows.js';
 import { goodClient, goodRefresh, protocolRows } from './protocol-rows.js';
 import { testKeyStore } from '../protocol/proofs.js';
 import { call, canary, canaryNumber, type Row } from './row.js';
-import { goodAccounts, goodDatabase, goodKeys, goodPool, goodRedis, rejectingRows, serverStorageRows } from './server-storage-rows.js';
+import { goodAccountStore, goodDatabase, goodKeys, goodPool, goodRedis, rejectingRows, serverStorageRows } from './server-storage-rows.js';
 import { goodCipher, goodStorage, storageRows } from './storage-rows.js';
 import { testingRows } from './testing-rows.js';
 
@@ -235,7 +235,7 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['postgresMigrations', () => postgresMigrations({ schema: 'App' })],
     ['jweCipher', () => jweCipher({ ...goodKeys, lostKeys: ['old'] })],
     ['jweCipher with a function', () => jweCipher({ keys: () => [] })],
-    ['a store under jweCipher', () => encryptedStore(goodAccounts, jweCipher(goodKeys))],
+    ['a store under jweCipher', () => encryptedStore(goodAccountStore, jweCipher(goodKeys))],
     ['encryptedStore', () => encryptedStore(memoryStore(), goodCipher)],
     ['createServiceClient', () => createServiceClient(goodClient)],
     ['service.http', () => createServiceClient(goodClient).http({ baseUrl: 'https://api.test/' })],

@@ -12,7 +12,7 @@ export const goodDatabase: SqliteDatabase = { exec: unused, prepare: unused };
 export const goodRedis: RedisClient = { eval: unused };
 export const goodPool: PostgresPool = { query: unused, connect: unused, options: { max: 2 } };
 export const goodKeys: JweCipherOptions = { keys: [{ kid: 'k', key: new Uint8Array(32) }] };
-export const goodAccounts: AccountStore = { get: unused, set: unused, delete: unused, list: unused };
+export const goodAccountStore: AccountStore = { get: unused, set: unused, delete: unused, list: unused };
 
 const { now, monotonicMs } = systemClock;
 const nothing: readonly unknown[] = [undefined, null, canary, canaryNumber, {}];
@@ -93,14 +93,14 @@ export const serverStorageRows: readonly Row[] = [
 
 /** Calls that reject, since they are made to be awaited. */
 export const rejectingRows: readonly (readonly [title: string, args: readonly unknown[], named: string, words: string])[] = [
-  ...[undefined, null, canary, {}, { ...goodAccounts, list: undefined }].map(
+  ...[undefined, null, canary, {}, { ...goodAccountStore, list: undefined }].map(
     (store, index) => [`a store that is none, form ${index + 1}`, [store], 'store', 'an object with get(), set(), list()'] as const,
   ),
   ...[null, [], canary, canaryNumber].map(
-    (options, index) => [`no options, form ${index + 1}`, [goodAccounts, options], 'reencrypt', 'an options object'] as const,
+    (options, index) => [`no options, form ${index + 1}`, [goodAccountStore, options], 'reencrypt', 'an options object'] as const,
   ),
   ...[0, -1, 1.5, Number.NaN, canary, null].map(
-    (pageSize) => [`pageSize ${String(pageSize)}`, [goodAccounts, { pageSize }], 'pageSize', 'a whole number, 1 or more'] as const,
+    (pageSize) => [`pageSize ${String(pageSize)}`, [goodAccountStore, { pageSize }], 'pageSize', 'a whole number, 1 or more'] as const,
   ),
-  ['an option it does not have', [goodAccounts, { limit: canaryNumber }], 'limit', 'it takes pageSize, signal'],
+  ['an option it does not have', [goodAccountStore, { limit: canaryNumber }], 'limit', 'it takes pageSize, signal'],
 ];
