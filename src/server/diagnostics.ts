@@ -162,7 +162,7 @@ async function traced<T, M>(channel: TracingChannel<M>, message: M, task: () => 
 function diagnosticsChannel(): DiagnosticsChannel | undefined {
   const process: unknown = Reflect.get(globalThis, 'process');
   const builtIn: unknown = Reflect.get(Object(process), 'getBuiltinModule');
-  const module: unknown = typeof builtIn === 'function' ? Reflect.apply(builtIn, process, ['node:diagnostics_channel']) : undefined;
+  const module: unknown = typeof builtIn === 'function' ? Reflect.apply(builtIn, process, ['diagnostics_channel']) : undefined;
   return hasChannels(module) ? module : undefined;
 }
 
