@@ -92,6 +92,15 @@ const stores: readonly (readonly [kind: string, command: string | undefined, sta
 
 it('8 processes over one SQLite file draw one token, and one that starts later reads it [X19, gap 6]', async () => {
   const fleet = await drawsOne({ SQLITE_FILE: join(folder, 'fleet.db') });
+  // And again, however often.
+  const rounds = 50;
+  const seen = new Set<string>();
+  for (let round = 0; round < rounds; round++) {
+    const got = await ask(fleet.slice(0, 4), 'refused');
+    expect(new Set(got).size).toBe(1);
+    seen.add(got[0] ?? '');
+  }
+  expect([seen.size, tokenRequests()]).toEqual([rounds, 2 + rounds]);
   await Promise.all(fleet.map((member) => member.end()));
 });
 
