@@ -25,7 +25,7 @@ export default defineConfig({
       // Real SQLite files, Redis and PostgreSQL, and processes that share them.
       {
         extends: true,
-        test: { name: 'servers', include: ['test/servers/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } },
+        test: { name: 'servers', include: ['test/servers/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

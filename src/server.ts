@@ -1,3 +1,4 @@
+export type { ClientMessage, EventMessage, HttpMessage, LockMessage, RenewalMessage, WaitMessage } from './server/diagnostics-messages.js';
 export { createIntrospector, type Introspection, type IntrospectOptions, type Introspector, type IntrospectorOptions } from './protocol/introspection.js';
 export type {
   AccountDetails,

@@ -48,7 +48,7 @@ export function leaseLock({ take, leaseMs, clock }: LeaseLockOptions): Lock {
     const taking = take(name);
     let late = false;
     // Nobody waits for it any more, and nobody else would free it.
-    taking.then((lease) => (late ? lease?.release() : undefined)).catch(() => undefined);
+    taking.then((lease) => (late ? freeLease(lease) : undefined)).catch(() => undefined);
     try {
       return await withTimeLimit(clock, answerMs, () => taking, failed, signal);
     } catch (error) {
@@ -106,6 +106,11 @@ export function leaseLock({ take, leaseMs, clock }: LeaseLockOptions): Lock {
       if (extended) since = asked;
     }
   }
+}
+
+/** Frees what was taken too late for anybody to use it. */
+export async function freeLease(lease: Lease | undefined): Promise<void> {
+  await lease?.release();
 }
 
 function failed(): Error {

@@ -23,6 +23,7 @@ export function adopt(
 /** Writes into the journal where a token came from. */
 export function announce(source: 'server' | 'store', { token }: HeldToken, { target }: TargetEntry, flight: Flight, { report }: RenewalTools): AccessToken {
   const { reason, background } = flight;
+  flight.source = source;
   report({ type: 'token', source, reason, background, expiresAt: token.expiresAt, target: targetLabel(target) });
   return token;
 }

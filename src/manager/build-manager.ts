@@ -23,6 +23,8 @@ export interface ManagerInternals {
   /** Goes on with what was written into it before. */
   readonly journal?: Journal | undefined;
   readonly queue?: RequestQueue | undefined;
+  /** Watches what the manager does with its tools. */
+  readonly observed?: ((tools: RenewalTools) => RenewalTools) | undefined;
   readonly random?: (() => number) | undefined;
   /** How much earlier than others it renews, in [0, 1]. @default by chance */
   readonly spread?: number | undefined;
@@ -43,7 +45,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
   if (store?.shared === true && lock.shared !== true) {
     throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
   }
-  const { renew, endsWithStore = false, isPaused, indexOf, queue = noQueue, random = randomFraction, digest: hash = digest } = internals;
+  const { renew, endsWithStore = false, isPaused, indexOf, queue = noQueue, random = randomFraction, digest: hash = digest, observed } = internals;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);
   const oneRecord = grant.renews === 'refreshToken';
@@ -77,7 +79,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     digest: hash,
     report: journal.report,
   };
-  return keepTokens(tools, journal, checkBoolean('keepFresh', options.keepFresh, false));
+  return keepTokens(observed?.(tools) ?? tools, journal, checkBoolean('keepFresh', options.keepFresh, false));
 }
 
 function checkGrant(grant: unknown): void {

@@ -57,6 +57,8 @@ export function commit(record: GrantRecord, outcome: Outcome): Commit {
   if (outcome.type === 'ended')
     return write({ ended: outcome.reason, refreshToken: undefined, tokens: tokens.filter(({ token }) => token.value !== outcome.refused) });
   const { held } = outcome;
+  // What a store that was down never got is older than what others have put there since.
+  if (!(refreshToken ?? outcome.refreshToken) && tokens.some(({ targetKey, mono }) => targetKey === held.targetKey && mono > held.mono)) return { do: 'adopt' };
   return write({
     ended: undefined,
     // An answer without a refresh token means: keep the one you have (RFC 6749 §6).

@@ -24,6 +24,8 @@ export class Flight {
   unanswered = false;
   /** It ended because somebody else holds the lock, and nobody waited for it. */
   gaveWay = false;
+  /** Where its token came from. */
+  source: 'server' | 'store' | undefined = undefined;
   /** Called when somebody begins to wait for what ran in the background. */
   onWanted: (() => void) | undefined = undefined;
   /** Ends the renewal: when the manager is disposed or forgets its tokens. */

@@ -53,8 +53,12 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   // The hot path: what is served at once is one promise for all who ask for the same token.
   function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = noWish): Promise<AccessToken> {
     const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
-    const served = !disposed && !signal?.aborted && ask(entry, request).do === 'use' && entry.held;
-    if (!served) return serveLater(entry, request, signal);
+    const decided = !disposed && !signal?.aborted && ask(entry, request).do;
+    const served = decided === 'use' && entry.held;
+    if (!served) {
+      const later = (): Promise<AccessToken> => serveLater(entry, request, signal);
+      return tools.wait && decided !== 'useAndRenew' ? tools.wait(entry, later) : later();
+    }
     if (!handOut || handedOut !== served) {
       handedOut = served;
       handOut = Promise.resolve(served.token);

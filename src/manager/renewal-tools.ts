@@ -41,4 +41,6 @@ export interface RenewalTools {
   readonly random: () => number;
   readonly digest: (text: string) => Promise<string>;
   readonly report: (event: TokenEvent) => void;
+  /** Runs a caller's wait for a token, for who watches. */
+  readonly wait?: (<T>(entry: TargetEntry, task: () => Promise<T>) => Promise<T>) | undefined;
 }

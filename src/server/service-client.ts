@@ -6,6 +6,7 @@ import { managerOptionNames, type TokenManagerOptions } from '../manager/create-
 import { renew } from '../manager/renew.js';
 import type { TokenManager } from '../manager/token-manager.js';
 import { type ClientCredentialsOptions, clientCredentials } from '../protocol/grants/client-credentials.js';
+import { diagnosticsOf } from './diagnostics.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
 
 /** The server, the client and its API, and how tokens are kept. */
@@ -36,13 +37,18 @@ export interface ServiceHttpOptions extends Omit<HttpClientOptions, 'tokens'> {
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent, ...grantOptions } = checked(options);
   const grant = clientCredentials(grantOptions);
-  const { tokens } = buildManager({ grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent }, { renew, queue: tokenEndpointQueue() });
+  const { issuer, server, clientId } = grantOptions;
+  const diagnostics = diagnosticsOf({ issuer: issuer ?? server?.issuer ?? '', clientId });
+  const { tokens } = buildManager(
+    { grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent },
+    { renew, queue: tokenEndpointQueue(), observed: diagnostics.observed },
+  );
   return {
     tokens,
     http(httpOptions) {
       checkOptions('http', httpOptions);
-      const { tokens: source = tokens, clock: timer = clock, ...rest } = httpOptions;
-      return createHttpClient({ ...rest, tokens: source, clock: timer });
+      const { tokens: source = tokens, clock: timer = clock, onEvent: hears, ...rest } = httpOptions;
+      return createHttpClient({ ...rest, tokens: source, clock: timer, onEvent: diagnostics.http(hears) });
     },
     dispose: () => tokens.dispose(),
     [Symbol.asyncDispose]: () => tokens.dispose(),

@@ -4,10 +4,11 @@ import { ageMs, type Instant, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { unavailable } from './unavailable.js';
 
-/** Calls something that may fail, or hang. Rejects with `store_unavailable`. */
-export type Ask = <T>(call: () => Promise<T>) => Promise<T>;
+/** Calls something that may fail, or hang. Rejects with `store_unavailable`; `tooLate` gets what comes after that. */
+export type Ask = <T>(call: () => Promise<T>, tooLate?: (value: T) => unknown) => Promise<T>;
 
-const answerMs = 5_000;
+// Less than a renewal gives a store: who waits for that one finds here that the server is silent, and asks no second time.
+const answerMs = 4_500;
 const forgetMs = 30_000;
 
 /**
@@ -17,10 +18,11 @@ const forgetMs = 30_000;
 export function answering(what: string, clock: Clock): Ask {
   let unanswered: Instant | undefined;
   const silent = (): TokenError => unavailable(`${what} did not answer within ${answerMs} ms`);
-  return async (call) => {
+  return async <T>(call: () => Promise<T>, tooLate?: (value: T) => unknown): Promise<T> => {
     if (unanswered && ageMs(unanswered, clock) < forgetMs) throw silent();
     unanswered = undefined;
     const began = instant(clock);
+    let late = false;
     try {
       return await withTimeLimit(
         clock,
@@ -31,10 +33,12 @@ export function answering(what: string, clock: Clock): Ask {
             if (unanswered === began) unanswered = undefined;
           };
           running.then(answered, answered);
+          running.then((value) => (late ? tooLate?.(value) : undefined)).catch(() => undefined);
           return running;
         },
         () => {
           unanswered = began;
+          late = true;
           return silent();
         },
       );

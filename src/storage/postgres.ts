@@ -2,7 +2,7 @@ import { checkBoolean, checkOptions, checkPort, invalidOption } from '../core/ch
 import type { Clock } from '../core/clock.js';
 import { checkClock } from '../core/system-clock.js';
 import type { AccountStore } from '../core/token-store.js';
-import { checkLease, leaseLock } from '../locks/lease-lock.js';
+import { checkLease, freeLease, type Lease, leaseLock } from '../locks/lease-lock.js';
 import { answering } from './answering.js';
 import { postgresNews } from './postgres-news.js';
 import { checkSchema, migratePostgres } from './postgres-migrations.js';
@@ -66,31 +66,32 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   const news = postgresNews(clock, () => session());
   const session = postgresSession({ pool, clock, leaseMs, channel, onNews: news.tell });
 
+  async function takeLock(name: string): Promise<Lease | undefined> {
+    const { query: run, lost, done } = await session();
+    let lease: Lease | undefined;
+    try {
+      const values = [`${channel}:${name}`];
+      const [row] = await run('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken', values);
+      if (row?.['taken'] === true) {
+        lease = {
+          lost,
+          extend: async () => (await run('SELECT 1')).length > 0,
+          release: () => run('SELECT pg_advisory_unlock(hashtextextended($1, 0))', values).finally(done),
+        };
+      }
+    } finally {
+      if (!lease) done();
+    }
+    return lease;
+  }
+
   return {
     shared: true,
 
     lock: leaseLock({
       clock,
       leaseMs,
-      async take(name) {
-        const { query: run, lost, done } = await session();
-        try {
-          const values = [`${channel}:${name}`];
-          const [row] = await run('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken', values);
-          if (row?.['taken'] === true) {
-            return {
-              lost,
-              extend: async () => (await run('SELECT 1')).length > 0,
-              release: () => run('SELECT pg_advisory_unlock(hashtextextended($1, 0))', values).finally(done),
-            };
-          }
-        } catch (error) {
-          done();
-          throw error;
-        }
-        done();
-        return undefined;
-      },
+      take: (name) => ask(() => takeLock(name), freeLease),
     }),
 
     async get(key) {

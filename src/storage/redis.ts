@@ -4,7 +4,7 @@ import { parseObject } from '../core/parse-object.js';
 import { randomId } from '../core/random.js';
 import { checkClock } from '../core/system-clock.js';
 import type { AccountStore, StorePage } from '../core/token-store.js';
-import { checkLease, leaseLock } from '../locks/lease-lock.js';
+import { checkLease, freeLease, type Lease, leaseLock } from '../locks/lease-lock.js';
 import { answering } from './answering.js';
 import { listeners } from './listeners.js';
 import { hear, type RedisClient, type RedisSubscriber, scriptsOf } from './redis-client.js';
@@ -68,11 +68,11 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     lock: leaseLock({
       clock,
       leaseMs,
-      async take(name) {
+      take(name) {
         const owner = randomId();
         const keys = [named(`lock:${name}`)];
-        if (!(await done(run(takeLock, keys, [owner, leaseMs])))) return undefined;
-        return { extend: () => done(run(extendLock, keys, [owner, leaseMs])), release: () => run(releaseLock, keys, [owner]) };
+        const lease: Lease = { extend: () => done(run(extendLock, keys, [owner, leaseMs])), release: () => run(releaseLock, keys, [owner]) };
+        return ask(async () => ((await done(run(takeLock, keys, [owner, leaseMs]))) ? lease : undefined), freeLease);
       },
     }),
 

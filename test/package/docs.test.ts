@@ -43,6 +43,7 @@ describe('code in the docs', () => {
         undici: [resolve('node_modules/undici-types/index.d.ts')],
         redis: [resolve('node_modules/redis/dist/index.d.ts')],
         pg: [resolve('node_modules/@types/pg/index.d.ts')],
+        pino: [resolve('node_modules/pino/pino.d.ts')],
       },
     };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.tsx'] }));

@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { localLock } from 'tokenkeep';
+import { type Clock, localLock } from 'tokenkeep';
 import { migratePostgres, postgresStore } from 'tokenkeep/storage/postgres';
 import { lockContract, storeContract } from 'tokenkeep/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,10 +36,10 @@ describe.skipIf(command === undefined)('postgresStore', () => {
   for (const { name, run } of storeContract(make)) it(`${name} [X17]`, run);
   for (const { name, run } of lockContract(() => make().lock ?? localLock())) it(`has a lock that ${name} [X17]`, run);
 
-  const fresh = (schema: string) => async () => {
+  const fresh = (schema: string) => async (clock: Clock) => {
     const pool = connect();
     pools.push(pool);
-    return postgresStore(pool, { schema, leaseMs: 1_500 });
+    return postgresStore(pool, { schema, leaseMs: 1_500, clock });
   };
   it('is well again after its server was killed and restarted, with nothing lost or torn [X18]', () => survivesKillAndRestart(server, fresh('killed')));
   it('bounds its calls while its server hangs, and goes on when it answers [X18]', () => survivesHang(server, fresh('hung')));

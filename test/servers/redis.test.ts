@@ -53,9 +53,11 @@ describe.skipIf(command === undefined)('redisStore', () => {
     for (const { name: promise, run } of lockContract(() => make().lock ?? localLock())) it(`has a lock that ${promise} [X17]`, run);
 
     it('is well again after its server was killed and restarted, with nothing lost or torn [X18]', () =>
-      survivesKillAndRestart(server, async () => redisStore(await connect(), { subscriber: await connect(), leaseMs: 1_500, prefix: `kill-${name}` })));
+      survivesKillAndRestart(server, async (clock) =>
+        redisStore(await connect(), { subscriber: await connect(), leaseMs: 1_500, prefix: `kill-${name}`, clock }),
+      ));
 
     it('bounds its calls while its server hangs, and goes on when it answers [X18]', () =>
-      survivesHang(server, async () => redisStore(await connect(), { leaseMs: 1_500, prefix: `hang-${name}` })));
+      survivesHang(server, async (clock) => redisStore(await connect(), { leaseMs: 1_500, prefix: `hang-${name}`, clock })));
   });
 });

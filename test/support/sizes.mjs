@@ -15,7 +15,7 @@ const session = "export { createSession } from './dist/browser.js'";
  * down, towards `goal`; up only with a feature that docs/decisions/0011 records.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_950, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 20_000, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,

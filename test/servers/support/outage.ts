@@ -1,9 +1,16 @@
-import type { AccountStore } from 'tokenkeep';
+import { type AccountStore, type Clock, systemClock } from 'tokenkeep';
 import { expect } from 'vitest';
 import type { DatabaseServer } from './database-server.js';
 
-/** What every store on a server has to stand: `make` gives a store with clients of its own, with leases of 1.5 s. */
-export async function survivesKillAndRestart(server: DatabaseServer, make: () => Promise<AccountStore>): Promise<void> {
+/** Makes a store with clients of its own, and leases of 1.5 s. */
+export type MakeStore = (clock: Clock) => Promise<AccountStore>;
+
+// Waits take a quarter of their time here; nothing else knows.
+const hurried: Clock = { ...systemClock, sleep: (ms, signal, options) => systemClock.sleep(ms / 4, signal, options) };
+
+/** What every store on a server has to stand. */
+export async function survivesKillAndRestart(server: DatabaseServer, makeWith: MakeStore): Promise<void> {
+  const make = (): Promise<AccountStore> => makeWith(hurried);
   const store = await make();
   const key = 'outage';
   expect(await store.set(key, 'before', { expected: undefined, next: 'v1', index: { accountId: 'a', state: 'outage' } })).toBe(true);
@@ -58,7 +65,8 @@ export async function survivesKillAndRestart(server: DatabaseServer, make: () =>
 }
 
 /** The server accepts and says nothing: calls end within their limit, then at once, and all is well when it answers again. */
-export async function survivesHang(server: DatabaseServer, make: () => Promise<AccountStore>): Promise<void> {
+export async function survivesHang(server: DatabaseServer, makeWith: MakeStore): Promise<void> {
+  const make = (): Promise<AccountStore> => makeWith(hurried);
   const store = await make();
   expect(await store.set('hang', 'before', { expected: undefined, next: 'v1' })).toBe(true);
   const lost = Promise.withResolvers<void>();
@@ -77,7 +85,7 @@ export async function survivesHang(server: DatabaseServer, make: () => Promise<A
   try {
     const began = performance.now();
     await expect(store.get('hang')).rejects.toMatchObject({ code: 'store_unavailable' });
-    expect(performance.now() - began).toBeLessThan(7_000);
+    expect(performance.now() - began).toBeLessThan(3_000);
     const then = performance.now();
     for (let call = 0; call < 20; call++) await expect(store.get('hang')).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(performance.now() - then).toBeLessThan(1_000);

@@ -24,6 +24,10 @@ import { webLock } from 'tokenkeep/locks/web';
 import { createAccounts, createIntrospector, createServiceClient, mutualTls } from 'tokenkeep/server';
 import { encryptedStore } from 'tokenkeep/storage/encrypted';
 import { indexedDbKeyStore, indexedDbStore } from 'tokenkeep/storage/indexed-db';
+import { jweCipher, reencrypt } from 'tokenkeep/storage/jwe-cipher';
+import { postgresMigrations, postgresStore } from 'tokenkeep/storage/postgres';
+import { redisStore } from 'tokenkeep/storage/redis';
+import { sqliteStore } from 'tokenkeep/storage/sqlite';
 import { webCryptoCipher } from 'tokenkeep/storage/web-crypto-cipher';
 import { webStorageStore } from 'tokenkeep/storage/web-storage';
 import { fakeAuthorizationServer, keyStoreContract, lockContract, storeContract, virtualClock } from 'tokenkeep/testing';
@@ -36,7 +40,8 @@ import { goodFetch, goodHttp, httpRows } from './http-rows.js';
 import { goodManager, managerRows } from './manager-rows.js';
 import { goodClient, goodRefresh, protocolRows } from './protocol-rows.js';
 import { testKeyStore } from '../protocol/proofs.js';
-import { canary, canaryNumber, type Row } from './row.js';
+import { call, canary, canaryNumber, type Row } from './row.js';
+import { goodAccountStore, goodDatabase, goodKeys, goodPool, goodRedis, rejectingRows, serverStorageRows } from './server-storage-rows.js';
 import { goodCipher, goodStorage, storageRows } from './storage-rows.js';
 import { testingRows } from './testing-rows.js';
 
@@ -118,7 +123,19 @@ function failureOf({ make }: Row): TokenError {
   throw new Error(`expected a TokenError, but it gave ${inspect(result, { depth: 0 })}`);
 }
 
-const tables = { accountRows, managerRows, protocolRows, clientAuthRows, dpopRows, grantRows, httpRows, storageRows, testingRows, environmentRows };
+const tables = {
+  accountRows,
+  managerRows,
+  protocolRows,
+  clientAuthRows,
+  dpopRows,
+  grantRows,
+  httpRows,
+  storageRows,
+  serverStorageRows,
+  testingRows,
+  environmentRows,
+};
 
 describe('bad input fails at construction, with a message that names it', () => {
   for (const [table, rows] of Object.entries(tables)) {
@@ -140,6 +157,16 @@ describe('bad input fails at construction, with a message that names it', () => 
       }
     });
   }
+
+  it.each(rejectingRows)('reencrypt rejects: %s [S5]', async (_title, args, named, words) => {
+    const error: unknown = await Promise.resolve(call(reencrypt, ...args)).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ name: 'TokenError', code: 'invalid_option', kind: 'configuration', phase: 'options' });
+    const message = String(error);
+    expect(message).toContain(`"${named}"`);
+    expect(message).toContain(words);
+    expect(message).not.toContain(canary);
+    expect(message).not.toContain(String(canaryNumber));
+  });
 
   it('in more than 60 cases, with no case twice', () => {
     const titles = Object.values(tables).flatMap((rows) => rows.map(({ title }) => title));
@@ -202,6 +229,13 @@ describe('bad input fails at construction, with a message that names it', () => 
     ['indexedDbKeyStore', () => indexedDbKeyStore({ name: 'app' })],
     ['webStorageStore', () => webStorageStore(goodStorage, { prefix: 'app/', rotation: 'none' })],
     ['webCryptoCipher', () => webCryptoCipher({ keyStore: indexedDbKeyStore(), name: 'app' })],
+    ['sqliteStore', () => sqliteStore(goodDatabase, { leaseMs: 100, pollMs: 1 })],
+    ['redisStore', () => redisStore(goodRedis, { prefix: 'app', leaseMs: 100, subscriber: { subscribe: send, unsubscribe: send } })],
+    ['postgresStore', () => postgresStore(goodPool, { schema: 'app_1', migrate: false, leaseMs: 100 })],
+    ['postgresMigrations', () => postgresMigrations({ schema: 'App' })],
+    ['jweCipher', () => jweCipher({ ...goodKeys, lostKeys: ['old'] })],
+    ['jweCipher with a function', () => jweCipher({ keys: () => [] })],
+    ['a store under jweCipher', () => encryptedStore(goodAccountStore, jweCipher(goodKeys))],
     ['encryptedStore', () => encryptedStore(memoryStore(), goodCipher)],
     ['createServiceClient', () => createServiceClient(goodClient)],
     ['service.http', () => createServiceClient(goodClient).http({ baseUrl: 'https://api.test/' })],

@@ -89,6 +89,14 @@ describe('commit', () => {
     expect(step.tokens.map((entry) => entry.token.value)).toEqual(Array.from({ length: 20 }, (_, index) => `at-${24 - index}`));
   });
 
+  it('lets a token that is older than the stored one give way, where there is no refresh token [X19]', () => {
+    const plain = { ...record, refreshToken: undefined };
+    const older = { ...renewed, sent: undefined, refreshToken: undefined, held: { ...fresh, mono: sent.mono - 1 } };
+    expect(commit(plain, older)).toEqual({ do: 'adopt' });
+    expect(commit(plain, { ...older, held: fresh })).toMatchObject({ do: 'write' });
+    expect(commit(plain, { ...older, held: { ...older.held, targetKey: 'another' } })).toMatchObject({ do: 'write' });
+  });
+
   it('changes nothing in the record that it is given', () => {
     const before = structuredClone({ ...record, tokens: record.tokens.map((entry) => entry.targetKey) });
     commit(Object.freeze(record), renewed);
