@@ -13,7 +13,6 @@ const sameInstantMs = 1_000;
 export class TargetEntry implements TargetState {
   readonly key: string;
   readonly keeper: RecordKeeper;
-  #epoch: number;
   loaded: boolean;
   held: HeldToken | undefined = undefined;
   flight: Flight | undefined = undefined;
@@ -28,7 +27,6 @@ export class TargetEntry implements TargetState {
     this.key = key;
     this.keeper = keeper;
     this.loaded = loaded;
-    this.#epoch = keeper.record.epoch;
     this.takeOver();
   }
 
@@ -44,10 +42,8 @@ export class TargetEntry implements TargetState {
   /** Takes over what the record says. */
   takeOver(): void {
     const { stored } = this;
-    const { ended, epoch } = this.keeper.record;
-    // A sign-in, here or elsewhere, clears what the one before had failed with.
-    if (epoch !== this.#epoch || (stored && !isSame(stored, this.held))) this.cooldown = undefined;
-    this.#epoch = epoch;
+    const { ended } = this.keeper.record;
+    if (stored && !isSame(stored, this.held)) this.cooldown = undefined;
     this.held = stored;
     this.ended = ended && endedError(ended);
   }
