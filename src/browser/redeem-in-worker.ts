@@ -18,13 +18,15 @@ export function redeemInWorker(link: WorkerLink, tab: Renewal, { clock, journal 
     const order = { do: 'redeem', transaction, code: response.code } as const;
     const answer = await withTimeLimit(clock, limitMs, (limited) => link.ask(order, { signal: limited, onEvent: journal.report, once: true }), lost, signal);
     if (answer === undefined) throw lost();
-    const tokens = tokenSet(answer.result);
-    return async (kept) => {
-      await kept.recheck();
-      // The worker could not write it into the store.
-      if (!kept.record().tokens.some(({ token }) => token.value === tokens.accessToken)) return kept.signIn(tokens);
-      journal.report({ type: 'signed_in' });
-    };
+    const { result } = answer;
+    // Not written once more: by now it may be renewed or signed out, and would come back with a refresh token that is spent.
+    if (result === undefined)
+      return async (kept) => {
+        journal.report({ type: 'signed_in' });
+        await kept.recheck();
+      };
+    const tokens = tokenSet(result);
+    return (kept) => kept.signIn(tokens);
   };
 }
 

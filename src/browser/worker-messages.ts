@@ -21,7 +21,7 @@ export type WorkerOrder =
   | { readonly do: 'ping' | 'beat' }
   /** Renew as the page's manager has decided; answered with a {@link RenewedToken}. */
   | { readonly do: 'renew'; readonly target: string; readonly reason: RenewalReason; readonly background: boolean; readonly want: TokenRequest }
-  /** Redeem the code of a sign-in; answered with the token set, its refresh token sealed. */
+  /** Redeem the code of a sign-in; answered with nothing when it is in the store, else with the token set, its refresh token sealed. */
   | { readonly do: 'redeem'; readonly transaction: AuthorizationTransaction; readonly code: string }
   /** Revoke what a sign-out has removed: the refresh token is sealed. */
   | { readonly do: 'revoke'; readonly tokens: TokenSet };

@@ -6,6 +6,7 @@ import type { TokenSet } from '../core/token-set.js';
 import type { TokenStore } from '../core/token-store.js';
 import type { KeyStore } from '../core/key-store.js';
 import { buildManager } from '../manager/build-manager.js';
+import { asTokenError } from '../manager/failures.js';
 import { Journal } from '../manager/journal.js';
 import type { KeptTokens } from '../manager/kept-tokens.js';
 import { recordName } from '../manager/record-name.js';
@@ -26,6 +27,7 @@ export class WorkerSession {
   readonly #journal: Journal;
   /** Those whose orders are open, oldest first: the first hears the news. */
   readonly #asking = new Set<(event: TokenEvent) => void>();
+  #isLeft = false;
 
   private constructor(grant: SessionGrant, { skewMs, minValidMs }: WorkerSessionOptions, store: TokenStore, changed: () => void) {
     this.#grant = grant;
@@ -48,9 +50,9 @@ export class WorkerSession {
     return new WorkerSession(sessionGrant(options, options.grantId, name, keyStore, true), options, store, changed);
   }
 
-  /** Nobody is signed in, and nobody asks: there is nothing to keep in memory. */
+  /** Nobody is signed in, or a page keeps it alone, and nobody asks: there is nothing to keep in memory. */
   get isOver(): boolean {
-    return this.#asking.size === 0 && this.#kept.record().refreshToken === undefined;
+    return this.#asking.size === 0 && (this.#isLeft || this.#kept.record().refreshToken === undefined);
   }
 
   end(): Promise<void> {
@@ -78,11 +80,18 @@ export class WorkerSession {
     return { accessToken, tokenType, scope, sentAt, lifetimeMs: expiresAt === undefined ? undefined : expiresAt - sentAt };
   }
 
-  async #redeem({ transaction, code }: Extract<WorkerOrder, { do: 'redeem' }>): Promise<unknown> {
+  async #redeem({ transaction, code }: Extract<WorkerOrder, { do: 'redeem' }>): Promise<TokenSet | undefined> {
     const sealed = await this.#grant.redeem(transaction, { code }, this.#context());
     await this.#kept.recheck();
-    await this.#kept.signIn(sealed);
-    return sealed;
+    try {
+      await this.#kept.signIn(sealed, { mustStore: true });
+      return undefined;
+    } catch (error) {
+      if (asTokenError(error).code !== 'store_unavailable') throw error;
+      // The page that asked keeps it then, and two would spend one refresh token.
+      this.#isLeft = true;
+      return sealed;
+    }
   }
 
   async #revoke(tokens: TokenSet): Promise<void> {
