@@ -51,7 +51,8 @@ function workerRenewal(setup: SessionSetup, storage: BrowserStorage, tab: Renewa
     ...tab,
     async renew(entry, flight, tools) {
       await leaveDegraded();
-      return renewIn(link, tab.renew)(entry, flight, tools);
+      // The worker would spend what the store still holds: the refresh token before this one, or another session's.
+      return entry.keeper.isUnsaved ? tab.renew(entry, flight, tools) : renewIn(link, tab.renew)(entry, flight, tools);
     },
     grant: {
       ...tab.grant,
@@ -77,7 +78,8 @@ function renewIn(link: WorkerLink, renewInTab: Renew): Renew {
     const { keeper } = entry;
     const { reason } = flight;
     const { signal } = flight.cancel;
-    let { want } = flight;
+    // A token that the worker finds good and this page does not.
+    let notGood: string | undefined;
     let source: 'server' | 'store' = 'store';
     const onEvent = (event: TokenEvent): void => {
       // This page announces the token itself.
@@ -85,11 +87,13 @@ function renewIn(link: WorkerLink, renewInTab: Renew): Renew {
       else tools.report(event);
     };
     const ask = (background: boolean): ReturnType<WorkerLink['ask']> => {
+      // As of now: who joined meanwhile may wish for more.
+      const want = notGood === undefined ? flight.want : { ...flight.want, invalidToken: notGood };
       const order = { do: 'renew', target: entry.key, reason, background, want } as const;
       const timeout = (): TokenError => new TokenError('timeout', `the worker did not renew within ${renewalMs} ms`, { phase: 'manager' });
       return withTimeLimit(tools.clock, renewalMs, (limited) => link.ask(order, { signal: limited, onEvent }), timeout, signal);
     };
-    for (let round = 1; ; round++) {
+    for (;;) {
       const { background } = flight;
       // Who begins to wait meanwhile makes it urgent there too.
       flight.onWanted = () => void ask(false).catch(() => undefined);
@@ -102,7 +106,10 @@ function renewIn(link: WorkerLink, renewInTab: Renew): Renew {
         await keeper.read().catch(() => undefined);
         const token = adopt(entry, flight, tools, !flight.background);
         if (token) return token;
-        flight.gaveWay = background && error.code === 'lock_timeout';
+        const isBusy = background && error.code === 'lock_timeout';
+        // Who came to wait meanwhile waits for the lock.
+        if (isBusy && !flight.background) continue;
+        flight.gaveWay = isBusy;
         throw error;
       } finally {
         flight.onWanted = undefined;
@@ -115,8 +122,8 @@ function renewIn(link: WorkerLink, renewInTab: Renew): Renew {
       const renewed = renewedToken(answer.result);
       if (entry.stored?.token.value !== renewed.accessToken) return createAccessToken(renewed, tools.windows.prove);
       // The worker finds it good, and by this page's clocks, or by an API's word, it is not.
-      if (round > 1 || want.invalidToken === renewed.accessToken) return entry.stored.token;
-      want = { ...want, invalidToken: renewed.accessToken };
+      if (notGood !== undefined || flight.want.invalidToken === renewed.accessToken) return entry.stored.token;
+      notGood = renewed.accessToken;
     }
   };
 }

@@ -49,12 +49,12 @@ export class Flight {
 
   /** Waits for the outcome, for 35 s at most; an abort ends this wait alone. */
   join(request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
+    if (request)
+      this.want = { invalidToken: request.invalidToken ?? this.want.invalidToken, minValidMs: Math.max(request.minValidMs ?? 0, this.want.minValidMs ?? 0) };
     if (this.background) {
       this.background = false;
       this.onWanted?.();
     }
-    if (request)
-      this.want = { invalidToken: request.invalidToken ?? this.want.invalidToken, minValidMs: Math.max(request.minValidMs ?? 0, this.want.minValidMs ?? 0) };
     const now = this.#clock.monotonicMs();
     if (!this.#wait || now - this.#wait.since >= shareWaitMs) {
       const timeout = () => new TokenError('wait_timeout', `no token within ${limits.callerMs} ms; the renewal goes on`, { phase: 'wait' });

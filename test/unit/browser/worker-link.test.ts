@@ -2,41 +2,8 @@ import { isTokenError, TokenError } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { workerLink } from '../../../src/browser/worker-link.js';
-import { eventData, eventOf, failureData, type FromWorker, type ToWorker } from '../../../src/browser/worker-messages.js';
-
-/** A worker in place of the browser's: what it is sent, and how it answers, is up to the test. */
-class FakeWorker extends EventTarget {
-  static readonly all: FakeWorker[] = [];
-  readonly sent: ToWorker[] = [];
-  readonly port: MessagePort;
-  readonly alive: string;
-  readonly #events = new EventTarget();
-
-  constructor() {
-    super();
-    FakeWorker.all.push(this);
-    this.alive = `alive:${FakeWorker.all.length}`;
-    const port = {
-      addEventListener: this.#events.addEventListener.bind(this.#events),
-      postMessage: (message: ToWorker) => this.sent.push(message),
-      start: () => undefined,
-      close: () => undefined,
-    };
-    this.port = Object.assign(Object.create(null), port);
-  }
-
-  say(message: FromWorker): void {
-    this.#events.dispatchEvent(new MessageEvent('message', { data: message }));
-  }
-
-  hello(): void {
-    this.say({ type: 'hello', protocol: 1, alive: this.alive, keys: true });
-  }
-
-  orders(kind: string): ToWorker[] {
-    return this.sent.filter(({ order }) => order.do === kind);
-  }
-}
+import { eventData, eventOf, failureData } from '../../../src/browser/worker-messages.js';
+import { FakeWorker } from './fake-worker.js';
 
 const frees = new Map<string, () => void>();
 const ping = { do: 'ping' } as const;
