@@ -1,4 +1,15 @@
-import { checkDuration, checkFunction, checkOptions, checkPort, checkResource, checkScope, checkString, invalidOption } from '../core/check-option.js';
+import {
+  checkBoolean,
+  checkCount,
+  checkDuration,
+  checkFunction,
+  checkOptions,
+  checkPort,
+  checkResource,
+  checkScope,
+  checkString,
+  invalidOption,
+} from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
 import type { KeyStore } from '../core/key-store.js';
 import { checkInsecureOrigins } from '../core/secure-url.js';
@@ -38,7 +49,8 @@ const optionNames = [
  */
 export function setUpSession(options: SessionOptions): SessionSetup {
   checkOptions('createSession', options, optionNames);
-  const { issuer, server, onEvent, name = 'default', dpop = false } = options;
+  const { issuer, server, onEvent, name = 'default' } = options;
+  const dpop = checkBoolean('dpop', options.dpop, false);
   const clientId = checkString('clientId', options.clientId);
   if ((issuer === undefined) === (server === undefined)) throw invalidOption('issuer', 'either "issuer" or "server", and not both', issuer);
   const named = checkString(issuer === undefined ? 'server.issuer' : 'issuer', issuer ?? server?.issuer);
@@ -53,7 +65,8 @@ export function setUpSession(options: SessionOptions): SessionSetup {
   if (options.store?.mayBeStale === true && options.preset?.rotation !== 'none')
     throw invalidOption('store', 'one where tabs see each write at once; localStorage only where preset.rotation is "none"', options.store);
   checkPort('lock', options.lock, ['run']);
-  if (typeof dpop !== 'boolean') throw invalidOption('dpop', 'true or false', dpop);
+  checkBoolean('keepFresh', options.keepFresh, false);
+  checkCount('maxTargets', options.maxTargets, 1);
   // Tokens and keys do not belong on a page that everyone on the way can change. (`standards.md` S19)
   if (globalThis.isSecureContext === false) throw invalidOption('createSession', 'a page on https or localhost', undefined);
   const clock = checkClock(options.clock);
