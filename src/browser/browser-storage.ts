@@ -1,11 +1,15 @@
 import type { Clock } from '../core/clock.js';
 import type { TokenEvent } from '../core/events.js';
 import type { KeyStore } from '../core/key-store.js';
+import { withTimeLimit } from '../core/waiting.js';
 import type { TokenStore } from '../core/token-store.js';
 import { encryptedStore } from '../storage/encrypted.js';
 import { indexedDbStore } from '../storage/indexed-db.js';
 import { memoryStore } from '../storage/memory.js';
 import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
+
+const limitMs = 5_000;
+const slow = Symbol('slow');
 
 /** Where a session keeps things unless the application says otherwise. */
 export interface BrowserStorage {
@@ -35,9 +39,16 @@ export function browserStorage(clock: Clock, report: (event: TokenEvent) => void
     if (globalThis.navigator?.locks === undefined) return degrade('this browser has no Web Locks');
     try {
       // Makes the key where there is none yet: a place that takes nothing is found out before it is needed.
-      await cipher.encrypt('', '');
+      await withTimeLimit(
+        clock,
+        limitMs,
+        () => cipher.encrypt('', ''),
+        () => slow,
+      );
       return shared;
-    } catch {
+    } catch (error) {
+      // What does not answer may hold a session all the same: each call says for itself that it waits in vain.
+      if (error === slow) return shared;
       return degrade('IndexedDB does not open, or has no room');
     }
   }

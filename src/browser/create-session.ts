@@ -3,7 +3,7 @@ import { checkOptions } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
 import { isolated } from '../core/isolated.js';
 import type { GetTokenOptions, TokenSource } from '../core/token-source.js';
-import { abortable } from '../core/waiting.js';
+import { abortable, withTimeLimit } from '../core/waiting.js';
 import { createHttpClient } from '../http/create-http-client.js';
 import { disposedError } from '../manager/failures.js';
 import { targetKey } from '../manager/target-key.js';
@@ -22,6 +22,7 @@ const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user', '
 const undecided: RenewalPlace = { renewal: undefined, renewalReason: undefined };
 // A file that is missing is not asked for again with every call.
 const reloadMs = 5_000;
+const loadMs = 30_000;
 
 /**
  * A user's session in a browser, by the authorization code flow with PKCE. Construction touches nothing of the browser, so a
@@ -46,7 +47,8 @@ export function createSession(options: SessionOptions): Session {
   let snapshot: SessionSnapshot | undefined;
   let claims: { readonly of: string; readonly user: IdTokenClaims | undefined } | undefined;
 
-  function load(): Promise<LiveSession> {
+  async function load(): Promise<LiveSession> {
+    gone.signal.throwIfAborted();
     loading ??= open().catch((error: unknown) => {
       const forget = (): void => {
         loading = undefined;
@@ -58,13 +60,14 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function open(): Promise<LiveSession> {
-    const missing = (): never => {
-      throw new TokenError('code_unavailable', 'the code that renews and signs in could not be loaded', { phase: 'manager' });
+    const missing = (): TokenError => new TokenError('code_unavailable', 'the code that renews and signs in could not be loaded', { phase: 'manager' });
+    const failed = (): never => {
+      throw missing();
     };
-    const { openLiveSession } = await import('./live-session.js').catch(missing);
-    gone.signal.throwIfAborted();
+    const { openLiveSession } = await withTimeLimit(clock, loadMs, () => import('./live-session.js').catch(failed), missing, gone.signal);
     const opened = await openLiveSession(setup, changed);
     live = opened;
+    stored.forget();
     if (disposed) await opened.tokens.dispose();
     changed();
     return opened;
@@ -81,6 +84,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function begin(): Promise<SessionSnapshot> {
+    gone.signal.throwIfAborted();
     const callback = takeCallback(setup.options.redirectUri);
     if (callback === undefined) await restore();
     else {
@@ -186,7 +190,7 @@ export function createSession(options: SessionOptions): Session {
     ready: async (wanted) => void (await own.getToken(wanted)),
     peek() {
       if (live) return live.tokens.peek();
-      return stored.decide('', undefined).do.startsWith('use') ? stored.held('')?.token : undefined;
+      return !disposed && stored.decide('', undefined).do.startsWith('use') ? stored.held('')?.token : undefined;
     },
     snapshot: current,
     subscribe(listener) {

@@ -29,6 +29,7 @@ export async function signIn(options: SessionSignInOptions, popup: Window | null
   const { transaction, url } = await authorizationRequest(server, request, given, tools.context(gone));
   const target = await url(tools.context(gone));
   await transactions.add(transaction);
+  gone.throwIfAborted();
   if (!popup) {
     await leavePage(target);
     // Somebody may have signed in while this page was away.

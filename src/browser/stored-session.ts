@@ -11,6 +11,7 @@ import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.
 import type { SessionSetup } from './session-setup.js';
 
 const limitMs = 5_000;
+const slow = (): TokenError => unavailable('the store is slow');
 
 /**
  * What the store holds of a session, read once: enough to serve its tokens while the code that renews is on its way.
@@ -32,18 +33,19 @@ export class StoredSession {
     const { records, clock, skewMs, minValidMs } = this.#setup;
     const began = instant(clock);
     try {
-      const stored = await withTimeLimit(
-        clock,
-        limitMs,
-        async () => records.get(await this.#name()),
-        () => unavailable('the store is slow'),
-      );
+      const stored = await withTimeLimit(clock, limitMs, async () => records.get(await this.#name()), slow);
       this.record = (stored && parseRecord(stored, began, { skewMs, minValidMs, spread: 0, prove: this.#prove })) ?? emptyRecord;
       const { ended } = this.record;
       this.ended = ended && endedError(ended);
     } catch {
       // Asked again, and reported, by the manager.
     }
+  }
+
+  /** Somebody else is in charge: what it holds is not to stay in this memory. */
+  forget(): void {
+    this.record = emptyRecord;
+    this.ended = undefined;
   }
 
   held(targetKey: string): HeldToken | undefined {
@@ -61,23 +63,31 @@ export class StoredSession {
     return held !== undefined && ageMs(held, this.#setup.clock) < held.refuseAgeMs;
   }
 
-  /** Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs. */
+  /**
+   * Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs.
+   * @throws {TokenError} `store_unavailable`
+   */
   async remove(): Promise<void> {
-    const { records, options } = this.#setup;
+    const { clock, options } = this.#setup;
     const name = await this.#name();
-    // Somebody may write at the same time.
-    for (let tries = 0; tries < 5; tries++) {
-      const stored = await records.get(name);
-      if (stored === undefined || (await records.delete(name, stored.version))) break;
-    }
+    await withTimeLimit(clock, limitMs, () => this.#delete(name), slow);
     // As the store itself tells it, whose code is not here.
     if (options.store === undefined) {
       const news = new BroadcastChannel('tokenkeep:tokenkeep');
       news.postMessage({ v: 1, kind: 'removed', key: name, generation: '' });
       news.close();
     }
-    this.record = emptyRecord;
-    this.ended = undefined;
+    this.forget();
+  }
+
+  async #delete(name: string): Promise<void> {
+    const { records } = this.#setup;
+    // Somebody may write at the same time.
+    for (let tries = 0; tries < 5; tries++) {
+      const stored = await records.get(name);
+      if (stored === undefined || (await records.delete(name, stored.version))) return;
+    }
+    throw unavailable('the record keeps changing');
   }
 
   #name(): Promise<string> {

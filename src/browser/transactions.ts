@@ -2,14 +2,15 @@ import { parseObject } from '../core/parse-object.js';
 import { randomId } from '../core/random.js';
 import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
+import { withTimeLimit } from '../core/waiting.js';
 import type { Stored, TokenStore } from '../core/token-store.js';
 import { type AuthorizationTransaction, maxTransactions, parseTransaction, transactionTtlMs } from '../protocol/authorization/authorization-transaction.js';
 
 const writes = 5;
+const limitMs = 5_000;
 
-/** The sign-ins of one session that are under way, in all tabs: at most ten, for ten minutes. (`standards.md` A3) */
+/** The sign-ins of one session that are under way, in all tabs: at most ten, for ten minutes. All throw `store_unavailable`. (`standards.md` A3) */
 export interface Transactions {
-  /** @throws {TokenError} `store_unavailable` */
   add(transaction: AuthorizationTransaction): Promise<void>;
   /** Looks for one, and leaves it. */
   find(state: string): Promise<AuthorizationTransaction | undefined>;
@@ -40,9 +41,11 @@ export function transactionsIn(chosen: () => Promise<TokenStore>, key: string, c
     throw unavailable('the sign-ins under way keep changing under this write');
   }
 
+  const limited = <T>(task: () => Promise<T>): Promise<T> => withTimeLimit(clock, limitMs, task, () => unavailable('the store did not answer'));
+
   return {
-    add: (transaction) => change((known) => [[...known, transaction].slice(-maxTransactions), undefined]),
-    find: async (state) => parse(await (await chosen()).get(key)).find((each) => each.state === state),
-    take: (state) => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)]),
+    add: (transaction) => limited(() => change((known) => [[...known, transaction].slice(-maxTransactions), undefined])),
+    find: (state) => limited(async () => parse(await (await chosen()).get(key)).find((each) => each.state === state)),
+    take: (state) => limited(() => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)])),
   };
 }

@@ -1,0 +1,103 @@
+import type { TokenStore } from 'tokenkeep';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { origin, outcome, signInSite } from './sign-in-site.js';
+
+describe('a session that was disposed', () => {
+  it('signs in nowhere and starts nothing: the page stays where it is [rule 13]', async () => {
+    const site = signInSite();
+    for (const isLoaded of [true, false]) {
+      const session = site.session();
+      if (isLoaded) await session.start();
+      await session.dispose();
+      const left = site.leave(session).then(
+        () => 'left',
+        (error: unknown) => outcome(Promise.reject(error)),
+      );
+      expect(await left).toBe('disposed');
+      if (!isLoaded) expect(await outcome(session.start())).toBe('disposed');
+      expect(await outcome(session.signOut())).toBe('disposed');
+    }
+  });
+
+  it('shows no stored token either, although its other code has never come', async () => {
+    const site = signInSite();
+    await (await site.signIn()).dispose();
+    const session = site.session();
+    await session.start();
+    expect(session.peek()).toBeDefined();
+    await session.dispose();
+    expect(session.peek()).toBeUndefined();
+  });
+
+  it('leaves the page no more where that happened while its sign-in was written down', async () => {
+    const site = signInSite();
+    const assigned = vi.spyOn(location, 'assign');
+    const session = site.session();
+    vi.stubGlobal('sessionStorage', { getItem: () => null, setItem: () => void session.dispose(), removeItem: () => undefined });
+    expect(await outcome(session.signIn())).toBe('disposed');
+    expect(assigned).not.toHaveBeenCalled();
+  });
+});
+
+describe('a session without an end to wait for', () => {
+  it('gives up code that does not come, and goes on when it is there [rule 8]', async () => {
+    const site = signInSite();
+    const code = Promise.withResolvers<object>();
+    vi.doMock('../../../src/browser/live-session.js', () => code.promise);
+    onTestFinished(() => void vi.doUnmock('../../../src/browser/live-session.js'));
+    vi.resetModules();
+    const { createSession } = await import('../../../src/browser/create-session.js');
+    const session = createSession({
+      issuer: site.as.issuer,
+      clientId: 'app',
+      redirectUri: `${origin}/callback`,
+      clock: site.clock,
+      store: site.store,
+      fetch: site.as.fetch,
+    });
+    onTestFinished(() => session.dispose());
+    const asked = outcome(session.getToken());
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    expect(await site.settled(asked)).toBe('code_unavailable');
+  });
+
+  it('gives up a database that does not answer, and says so [rule 8, X25]', async () => {
+    const site = signInSite();
+    vi.stubGlobal('indexedDB', { open: () => ({}) });
+    vi.stubGlobal('navigator', { locks: { request: () => new Promise(() => undefined) } });
+    const session = site.session({ store: undefined });
+    expect(await site.settled(session.start())).toMatchObject({ state: 'signed_out' });
+    expect(await site.settled(outcome(session.getToken()))).toBe('store_unavailable');
+    expect(await site.settled(outcome(session.signIn()))).toBe('store_unavailable');
+    site.load(`${origin}/callback?code=x&state=y`);
+    expect(await site.settled(outcome(site.session({ store: undefined }).start()))).toBe('store_unavailable');
+  });
+});
+
+it('refuses at construction what its other code would only find later [rule 9]', () => {
+  const site = signInSite();
+  expect(() => site.session({ keepFresh: Object('yes') })).toThrow('keepFresh');
+  expect(() => site.session({ maxTargets: 0 })).toThrow('maxTargets');
+});
+
+describe('a sign-out without the code that tells the server', () => {
+  const withoutCode = async (store: Partial<TokenStore>) => {
+    const site = signInSite();
+    vi.doMock('../../../src/browser/live-session.js', () => Promise.reject(new Error('gone')));
+    onTestFinished(() => void vi.doUnmock('../../../src/browser/live-session.js'));
+    vi.resetModules();
+    const { createSession } = await import('../../../src/browser/create-session.js');
+    const options = { issuer: site.as.issuer, clientId: 'app', redirectUri: `${origin}/callback`, clock: site.clock, fetch: site.as.fetch };
+    const session = createSession({ ...options, store: { ...site.store, ...store } });
+    onTestFinished(() => session.dispose());
+    return { site, session };
+  };
+
+  it('fails where the record could not be removed, at once or in time [R27]', async () => {
+    const stored = { value: '{}', version: '1' };
+    const busy = await withoutCode({ get: async () => stored, delete: async () => false });
+    expect(await busy.site.settled(outcome(busy.session.signOut()))).toBe('store_unavailable');
+    const hung = await withoutCode({ get: () => new Promise(() => undefined) });
+    expect(await hung.site.settled(outcome(hung.session.signOut()))).toBe('store_unavailable');
+  });
+});
