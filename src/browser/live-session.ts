@@ -1,7 +1,7 @@
 import type { ProofRequest } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
 import { digest } from '../core/random.js';
-import { buildManager } from '../manager/build-manager.js';
+import { buildManager } from '../manager/kept-tokens.js';
 import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';

@@ -7,8 +7,7 @@ import type { StoreIndex } from '../core/token-store.js';
 import { checkClock } from '../core/system-clock.js';
 import type { TokenManagerOptions } from './create-token-manager.js';
 import { Journal } from './journal.js';
-import { keepTokens } from './keep-tokens.js';
-import type { KeptTokens } from './kept-tokens.js';
+import { keepTokens, type ManagerParts } from './keep-tokens.js';
 import { recordName } from './record-name.js';
 import type { GrantRecord } from './state.js';
 import type { Renew, RenewalTools } from './renewal-tools.js';
@@ -31,8 +30,8 @@ export interface ManagerInternals {
   readonly digest?: ((text: string) => Promise<string>) | undefined;
 }
 
-/** A manager with its insides, from options that are checked here. @throws {TokenError} `invalid_option` */
-export function buildManager(options: TokenManagerOptions, internals: ManagerInternals): KeptTokens {
+/** A manager and what it works with, from options that are checked here. @throws {TokenError} `invalid_option` */
+export function managerParts(options: TokenManagerOptions, internals: ManagerInternals): ManagerParts {
   const { grant, store, onEvent } = options;
   checkGrant(grant);
   checkPort('store', store, ['get', 'set', 'delete']);

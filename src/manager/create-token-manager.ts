@@ -4,7 +4,7 @@ import type { JournalEntry } from '../core/events.js';
 import type { Grant } from '../core/grant.js';
 import type { Lock } from '../core/lock.js';
 import type { TokenStore } from '../core/token-store.js';
-import { buildManager } from './build-manager.js';
+import { managerParts } from './build-manager.js';
 import { renew } from './renew.js';
 import type { TokenManager } from './token-manager.js';
 
@@ -49,5 +49,5 @@ export const managerOptionNames: readonly string[] = ['grant', 'skewMs', 'minVal
  */
 export function createTokenManager(options: TokenManagerOptions): TokenManager {
   checkOptions('createTokenManager', options, managerOptionNames);
-  return buildManager(options, { renew }).tokens;
+  return managerParts(options, { renew }).tokens;
 }

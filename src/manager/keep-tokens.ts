@@ -1,23 +1,20 @@
-import { type AccessToken, createAccessToken } from '../core/access-token.js';
-import type { TokenError } from '../core/errors.js';
+import type { AccessToken } from '../core/access-token.js';
 import { isolated } from '../core/isolated.js';
-import { ageMs, instant } from '../core/instant.js';
+import { ageMs } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
-import type { TokenSet } from '../core/token-set.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { askGrant } from './ask-grant.js';
 import { type Decision, decide, type TokenRequest } from './decide.js';
-import { asTokenError, disposedError, firstFailure, sessionChanged } from './failures.js';
+import { disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
-import type { KeptTokens, SignInConditions } from './kept-tokens.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
-import { renewalsOf } from './renewals.js';
+import { type Renewals, renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import { type HeldToken, holdToken } from './state.js';
-import { targetCache } from './target-cache.js';
+import type { HeldToken } from './state.js';
+import { type TargetCache, targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
 import type { TokenManager, TokenSnapshot } from './token-manager.js';
@@ -26,8 +23,22 @@ import type { TokenManager, TokenSnapshot } from './token-manager.js';
 const noWish: GetTokenOptions = {};
 const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
 
+/** A manager, and what the rooms above it do more with. */
+export interface ManagerParts {
+  readonly tokens: TokenManager;
+  readonly tools: RenewalTools;
+  readonly targets: TargetCache;
+  readonly renewals: Renewals;
+  /** Whoever waits for what is being forgotten waits no longer. */
+  leaveFlights(): void;
+  /** Forgets, here and in the store, and with `revoked` asks the server to revoke it, which `revoked` settles with. @throws {TokenError} */
+  forget(reason: 'cleared' | 'revoked'): Promise<{ readonly revoked: Promise<void> }>;
+  /** Aborts when the manager is disposed. */
+  readonly gone: AbortSignal;
+}
+
 /** The only mutable state: carries out what `decide` says. */
-export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): KeptTokens {
+export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: boolean): ManagerParts {
   const { clock, grant, oneRecord, report } = tools;
   const targets = targetCache(tools);
   const { own } = targets;
@@ -88,7 +99,6 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     return serveLater(entry, request, signal);
   }
 
-  // Whoever waits for what is being forgotten waits no longer.
   function leaveFlights(): void {
     for (const entry of targets.all()) {
       entry.flight?.leave(sessionChanged());
@@ -121,37 +131,6 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     revoked.catch(() => undefined);
     if (unsaved) throw unsaved;
     return { revoked };
-  }
-
-  async function signIn(brought: TokenSet, { refuses, mustStore = false }: SignInConditions = {}): Promise<void> {
-    if (disposed) throw disposedError();
-    const { accessToken, sentAt, refreshToken, idToken, raw } = brought;
-    const now = instant(clock);
-    const sent = { wall: sentAt, mono: now.mono - Math.max(now.wall - sentAt, 0) };
-    const token = accessToken === '' ? undefined : createAccessToken(brought, tools.windows.prove);
-    const held = token && holdToken(brought, token, '', sent, tools.windows, false);
-    leaveFlights();
-    let unsaved: TokenError | undefined;
-    const failed = (error: unknown): 'write' => {
-      unsaved = asTokenError(error);
-      report({ type: 'storage_error', error: unsaved });
-      return 'write';
-    };
-    if ((await own.keeper.apply({ type: 'signedIn', held, refreshToken, idToken, raw, refuses }).catch(failed)) !== 'write') throw sessionChanged();
-    leaveFlights();
-    for (const entry of targets.all()) entry.loaded = true;
-    report({ type: 'signed_in' });
-    renewals.sync(targets.all());
-    if (unsaved && mustStore) throw unsaved;
-  }
-
-  async function renewNow(): Promise<void> {
-    if (disposed) throw disposedError();
-    if (!own.loaded) await abortable(renewals.load(own), gone.signal);
-    const { held, ended, cooldown } = own;
-    if (ended) throw ended;
-    if (!own.flight && cooldown && ageMs(cooldown, clock) < cooldown.backgroundMs) throw cooldown.error;
-    await renewals.begin(own, 'expiring', true, { invalidToken: held?.token.value }).outcome;
   }
 
   function changed(): void {
@@ -213,14 +192,5 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
-  return {
-    tokens: manager,
-    record: () => own.keeper.record,
-    signIn,
-    signOut: () => forget('revoked'),
-    renew: (key, order) => renewals.follow(targets.entry(key), order),
-    renewNow,
-    isBusy: renewals.isBusy,
-    recheck: renewals.recheck,
-  };
+  return { tokens: manager, tools, targets, renewals, leaveFlights, forget, gone: gone.signal };
 }

@@ -1,33 +1,24 @@
 import type { AccessToken } from '../core/access-token.js';
 import type { TokenSet } from '../core/token-set.js';
-import type { RenewalOrder } from './renewals.js';
+import { type ManagerInternals, managerParts } from './build-manager.js';
+import type { TokenManagerOptions } from './create-token-manager.js';
+import { follow, type RenewalOrder } from './follow.js';
 import type { GrantRecord } from './state.js';
+import { type SignInConditions, takeSignIn } from './take-sign-in.js';
 import type { TokenManager } from './token-manager.js';
 
 /** A manager, and what the rooms above it do with its record. */
 export interface KeptTokens {
   readonly tokens: TokenManager;
   record(): GrantRecord;
-  /**
-   * Puts what a sign-in has brought in the place of whatever was kept before. A store that cannot be written loses none of it:
-   * it is served from memory. An empty access token is none.
-   * @throws {TokenError} `session_changed` when somebody signed out meanwhile, or the record is one that it must not replace; `disposed`
-   */
+  /** As {@link takeSignIn}. */
   signIn(tokens: TokenSet, options?: SignInConditions): Promise<void>;
   /**
    * Forgets, here and in the store, and then asks the server to revoke, which `revoked` settles with.
    * @throws {TokenError} `store_unavailable`, `disposed`; what is forgotten here is revoked all the same.
    */
   signOut(): Promise<{ readonly revoked: Promise<void> }>;
-  /**
-   * Renews behind whoever uses the token, however long it has left; what somebody else has renewed meanwhile does as well.
-   * @throws {TokenError} why there is no new one
-   */
-  renewNow(): Promise<void>;
-  /**
-   * Renews as another manager over the same record has decided, unless that happened meanwhile, or failed just now.
-   * @throws {TokenError}
-   */
+  /** As {@link follow}. */
   renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
   /** Something is under way that somebody may wait for, or lies in memory alone. */
   isBusy(): boolean;
@@ -35,10 +26,17 @@ export interface KeptTokens {
   recheck(isOnline?: boolean): Promise<void>;
 }
 
-/** What a sign-in may depend on. */
-export interface SignInConditions {
-  /** True for a record that it must not replace. */
-  readonly refuses?: ((record: GrantRecord) => boolean) | undefined;
-  /** A store that cannot be written is a failure; memory holds the tokens all the same. */
-  readonly mustStore?: boolean | undefined;
+/** A manager with its insides, from options that are checked here. @throws {TokenError} `invalid_option` */
+export function buildManager(options: TokenManagerOptions, internals: ManagerInternals): KeptTokens {
+  const parts = managerParts(options, internals);
+  const { tokens, targets, renewals, forget } = parts;
+  return {
+    tokens,
+    record: () => targets.own.keeper.record,
+    signIn: (brought, conditions = {}) => takeSignIn(brought, conditions, parts),
+    signOut: () => forget('revoked'),
+    renew: (targetKey, order) => follow(targetKey, order, parts),
+    isBusy: () => targets.all().some(({ flight, loading, keeper }) => flight !== undefined || loading !== undefined || keeper.isUnsaved),
+    recheck: renewals.recheck,
+  };
 }

@@ -3,7 +3,7 @@ import type { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
 import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
-import { decide, type TokenRequest } from './decide.js';
+import type { TokenRequest } from './decide.js';
 import { asTokenError, disposedError } from './failures.js';
 import { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
@@ -17,11 +17,6 @@ import { targetLabel } from './target-key.js';
 export interface Renewals {
   /** The target's renewal; begins one if there is none. */
   begin(entry: TargetEntry, reason: RenewalReason, background: boolean, want?: TokenRequest): Flight;
-  /**
-   * Renews as another manager over the same record has decided, unless that happened meanwhile, or failed just now.
-   * @throws {TokenError}
-   */
-  follow(entry: TargetEntry, order: RenewalOrder): Promise<AccessToken>;
   /** Reads the store once, and goes on with a rotation that a crash interrupted. */
   load(entry: TargetEntry): Promise<void>;
   /**
@@ -31,17 +26,8 @@ export interface Renewals {
   recheck(isOnline?: boolean): Promise<void>;
   /** Takes over what the targets' records say. */
   sync(entries: readonly TargetEntry[]): void;
-  /** A renewal or a read is under way, or the store lacks what memory has. */
-  isBusy(): boolean;
   /** Ends all waits; a refresh token that was sent is waited for until its successor is stored. */
   end(): Promise<void>;
-}
-
-/** What another manager has decided. */
-export interface RenewalOrder {
-  readonly reason: RenewalReason;
-  readonly background: boolean;
-  readonly want: TokenRequest;
 }
 
 const busyMs = 1_000;
@@ -67,19 +53,6 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     }
     changed();
     return flight;
-  }
-
-  async function follow(entry: TargetEntry, { reason, background, want }: RenewalOrder): Promise<AccessToken> {
-    if (!entry.flight) await recheck();
-    if (over) throw disposedError();
-    if (!entry.flight) {
-      const { ended, cooldown, held } = entry;
-      if (ended) throw ended;
-      if (cooldown && ageMs(cooldown, clock) < (background ? cooldown.backgroundMs : cooldown.blockedMs)) throw cooldown.error;
-      if (held && decide(entry, want, clock.now(), clock.monotonicMs()).do === 'use') return held.token;
-    }
-    const flight = begin(entry, reason, background, want);
-    return background ? flight.outcome : flight.join(want, undefined);
   }
 
   async function fly(entry: TargetEntry, own: Flight): Promise<AccessToken> {
@@ -199,7 +172,5 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
     if (spending.length > 0) await withTimeLimit(clock, limits.disposeMs, () => Promise.allSettled(spending), disposedError).catch(() => undefined);
   }
 
-  const isBusy = (): boolean => flights.size > 0 || targets.all().some(({ loading, keeper }) => loading !== undefined || keeper.isUnsaved);
-
-  return { begin, follow, load, recheck, sync, isBusy, end };
+  return { begin, load, recheck, sync, end };
 }

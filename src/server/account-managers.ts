@@ -1,8 +1,7 @@
 import type { JournalEntry, TokenEvent } from '../core/events.js';
-import { buildManager } from '../manager/build-manager.js';
+import { buildManager, type KeptTokens } from '../manager/kept-tokens.js';
 import { disposedError } from '../manager/failures.js';
 import { Journal } from '../manager/journal.js';
-import type { KeptTokens } from '../manager/kept-tokens.js';
 import { renew } from '../manager/renew.js';
 import type { Renew } from '../manager/renewal-tools.js';
 import type { TokenManager } from '../manager/token-manager.js';

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions } from '../core/check-option.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
-import { buildManager } from '../manager/build-manager.js';
+import { managerParts } from '../manager/build-manager.js';
 import { managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
 import { renew } from '../manager/renew.js';
 import type { TokenManager } from '../manager/token-manager.js';
@@ -39,7 +39,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   const grant = clientCredentials(grantOptions);
   const { issuer, server, clientId } = grantOptions;
   const diagnostics = diagnosticsOf({ issuer: issuer ?? server?.issuer ?? '', clientId });
-  const { tokens } = buildManager(
+  const { tokens } = managerParts(
     { grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent },
     { renew, queue: tokenEndpointQueue(), observed: diagnostics.observed },
   );

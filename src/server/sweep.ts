@@ -101,7 +101,7 @@ export async function sweepAccounts(options: SweepOptions, setup: AccountSetup, 
         // Somebody used it since it was listed.
         if (!isDue(kept.record(), setup)) return 'skipped';
         const before = kept.record().refreshToken;
-        await kept.renewNow();
+        await kept.renew('', { reason: 'expiring', background: true, want: { invalidToken: kept.tokens.peek()?.value } });
         return kept.record().refreshToken === before && kept.record().pending ? 'skipped' : 'renewed';
       });
     } catch (caught) {

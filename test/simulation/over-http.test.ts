@@ -2,7 +2,7 @@ import { type Grant, clientCredentials, clientSecretBasic, isTokenError, memoryS
 import { createAuthFetch } from 'tokenkeep/http';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { expect, it } from 'vitest';
-import { buildManager } from '../../src/manager/build-manager.js';
+import { buildManager } from '../../src/manager/kept-tokens.js';
 import { renew } from '../../src/manager/renew.js';
 import { seed } from '../support/seed.js';
 import { Random } from './world/random.js';

@@ -1,7 +1,6 @@
 import { isTokenError, memoryStore, type Grant, type Lock, TokenError, type TokenSet, type TokenStore } from 'tokenkeep';
 import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
-import { buildManager } from '../../../src/manager/build-manager.js';
-import type { KeptTokens } from '../../../src/manager/kept-tokens.js';
+import { buildManager, type KeptTokens } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 import { Random } from '../world/random.js';
 

@@ -1,7 +1,7 @@
 import type { Clock, TokenManager, TokenSource, TokenStore } from 'tokenkeep';
 import { createAuthFetch } from 'tokenkeep/http';
 import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
-import { buildManager } from '../../../src/manager/build-manager.js';
+import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 import { SimulatedServer } from './authorization-server.js';
 import { type CountedClock, countedClock } from './clocks.js';

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { setUpSession } from '../../../src/browser/session-setup.js';
 import { failureData } from '../../../src/browser/worker-messages.js';
 import { chooseRenewal } from '../../../src/browser/worker-renewal.js';
-import { buildManager } from '../../../src/manager/build-manager.js';
+import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { observedStore, rejection } from '../manager/support.js';
 import { testKeyStore } from '../protocol/proofs.js';
 import { FakeWorker } from './fake-worker.js';

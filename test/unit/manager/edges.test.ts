@@ -1,7 +1,7 @@
 import { type Lock, localLock, TokenError, type TokenSet } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { buildManager } from '../../../src/manager/build-manager.js';
+import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 import { tokenEndpointQueue } from '../../../src/server/token-endpoint-queue.js';
 import { after, hourMs, observedStore, rejection, scriptedGrant, transient, watched } from './support.js';

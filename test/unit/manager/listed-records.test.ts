@@ -1,8 +1,7 @@
 import { TokenError, type TokenManagerOptions, type TokenSet, type TokenStore } from 'tokenkeep';
 import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { buildManager } from '../../../src/manager/build-manager.js';
-import type { KeptTokens } from '../../../src/manager/kept-tokens.js';
+import { buildManager, type KeptTokens } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 import type { StoreWrite } from '../../../src/core/token-store.js';
 import { after, hourMs, observedStore, rejection, scriptedGrant, type ScriptedGrant, type Step, transient } from './support.js';
@@ -16,6 +15,8 @@ const brought = (name: string, changes: Partial<TokenSet> = {}): TokenSet => ({
   refreshToken: `rt-${name}`,
   ...changes,
 });
+
+const renewNow = ({ renew: follow, tokens }: KeptTokens) => follow('', { reason: 'expiring', background: true, want: { invalidToken: tokens.peek()?.value } });
 
 interface Scene {
   readonly clock: VirtualClock;
@@ -46,8 +47,8 @@ describe('a record that can be listed', () => {
   it('has its index written with every change of it', async () => {
     const { kept, writes } = setUp([{ refreshToken: 'rt-2' }, new TokenError('grant_revoked', 'planned', { phase: 'token' })]);
     await kept.signIn(brought('a'));
-    await kept.renewNow();
-    await rejection(kept.renewNow());
+    await renewNow(kept);
+    await rejection(renewNow(kept));
     expect(writes.map(({ index }) => index?.state)).toEqual(['healthy', 'renewing', 'healthy', 'renewing', 'grant_revoked']);
     expect(writes.every(({ index }) => index?.accountId === 'acme')).toBe(true);
   });
@@ -92,7 +93,7 @@ describe('a renewal that is asked for', () => {
   it('renews however long the token has left, while the callers get the one they have [R4]', async () => {
     const { kept, clock, grant } = setUp([after(1_000)]);
     await kept.signIn(brought('a'));
-    const renewed = kept.renewNow();
+    const renewed = renewNow(kept);
     await clock.advance(500);
     expect(kept.isBusy()).toBe(true);
     expect((await kept.tokens.getToken()).value).toBe('at-a');
@@ -107,8 +108,8 @@ describe('a renewal that is asked for', () => {
     const { kept, clock, grant, store } = setUp();
     await kept.signIn(brought('a'));
     const other = buildManager({ grant, clock, store }, { renew });
-    await other.renewNow();
-    await kept.renewNow();
+    await renewNow(other);
+    await renewNow(kept);
     expect(grant.requests).toHaveLength(1);
     expect((await kept.tokens.getToken()).value).toBe('at-1');
   });
@@ -116,16 +117,16 @@ describe('a renewal that is asked for', () => {
   it('rests after a failure, and does not disturb a grant that has ended [R21, R24]', async () => {
     const { kept, clock, grant } = setUp([transient({ code: 'rate_limited' }), {}, new TokenError('grant_revoked', 'planned', { phase: 'token' })]);
     await kept.signIn(brought('a'));
-    expect(await rejection(kept.renewNow())).toMatchObject({ code: 'rate_limited' });
-    expect(await rejection(kept.renewNow())).toMatchObject({ code: 'rate_limited', fromCache: true });
+    expect(await rejection(renewNow(kept))).toMatchObject({ code: 'rate_limited' });
+    expect(await rejection(renewNow(kept))).toMatchObject({ code: 'rate_limited', fromCache: true });
     expect(grant.requests).toHaveLength(1);
     await clock.advance(5_000);
-    await kept.renewNow();
-    expect(await rejection(kept.renewNow())).toMatchObject({ code: 'grant_revoked' });
-    expect(await rejection(kept.renewNow())).toMatchObject({ code: 'grant_revoked' });
+    await renewNow(kept);
+    expect(await rejection(renewNow(kept))).toMatchObject({ code: 'grant_revoked' });
+    expect(await rejection(renewNow(kept))).toMatchObject({ code: 'grant_revoked' });
     expect(grant.requests).toHaveLength(3);
     await kept.tokens.dispose();
-    expect(await rejection(kept.renewNow())).toMatchObject({ code: 'disposed' });
+    expect(await rejection(renewNow(kept))).toMatchObject({ code: 'disposed' });
   });
 });
 
@@ -133,7 +134,7 @@ describe('further members of a response', () => {
   it('stay when a renewal does not repeat them [P29]', async () => {
     const { kept } = setUp([{ raw: { instance_url: 'https://b.example' } }]);
     await kept.signIn(brought('a', { raw: { tenant: 'acme', instance_url: 'https://a.example' } }));
-    await kept.renewNow();
+    await renewNow(kept);
     expect(kept.record().raw).toEqual({ tenant: 'acme', instance_url: 'https://b.example' });
   });
 });

@@ -1,6 +1,6 @@
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { buildManager } from '../../../src/manager/build-manager.js';
+import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 import { hourMs, observedStore, rejection, scriptedGrant, type Step, transient, watch, watched } from './support.js';
 

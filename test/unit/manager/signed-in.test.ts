@@ -1,9 +1,9 @@
 import { type Grant, TokenError, type TokenSet, type TokenStore } from 'tokenkeep';
 import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { buildManager } from '../../../src/manager/build-manager.js';
+import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
-import { hourMs, observedStore, rejection, type Step, scriptedGrant, type Watched, watched } from './support.js';
+import { after, hourMs, observedStore, rejection, type Step, scriptedGrant, type Watched, watched } from './support.js';
 
 const brought = (name: string, sentAt: number): TokenSet => ({
   accessToken: `at-${name}`,
@@ -64,6 +64,17 @@ describe('a sign-in from outside', () => {
     await watched({ grant, clock, store }).signIn(brought('a', clock.now()));
     await kept.recheck();
     expect((await reports.getToken()).value).toBe('at-3');
+  });
+
+  it('that is refused disturbs nobody who waits for the session that stays [R25]', async () => {
+    const { clock, kept } = setUp(undefined, after(1_000, { refreshToken: 'rt-2' }));
+    await kept.signIn(brought('a', clock.now()));
+    const asked = kept.tokens.getToken({ invalidToken: await kept.tokens.getToken() });
+    await clock.advance(500);
+    expect(await rejection(kept.signIn(brought('b', clock.now()), { refuses: () => true }))).toMatchObject({ code: 'session_changed' });
+    await clock.advance(500);
+    expect((await asked).value).toBe('at-1');
+    expect(kept.record().refreshToken).toBe('rt-2');
   });
 
   it('loses nothing when the store cannot be written [R6, X25]', async () => {

@@ -14,8 +14,7 @@ import {
   type TokenStore,
 } from 'tokenkeep';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
-import { buildManager } from '../../../src/manager/build-manager.js';
-import type { KeptTokens } from '../../../src/manager/kept-tokens.js';
+import { buildManager, type KeptTokens } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
 
 export const hourMs = 3_600_000;
