@@ -64,7 +64,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
       return token;
     } catch (error) {
       // What the renewal found in the store is no success of it: it comes before the cool-down.
-      for (const each of targets.sharing(entry)) each.takeOver();
+      sync(targets.sharing(entry));
       // Disposed, or forgotten meanwhile: what comes next starts afresh.
       if (own.cancel.signal.aborted || entry.flight !== own) throw error;
       throw noteFailure(entry, own, asTokenError(error));
@@ -96,7 +96,7 @@ export function renewalsOf(targets: TargetCache, tools: RenewalTools, changed: (
 
   function sync(entries: readonly TargetEntry[]): void {
     const { epoch } = targets.own.keeper.record;
-    // Somebody else signed in or out: what the session before had failed at says nothing any more.
+    // Somebody signed in or out: what the session before had failed at says nothing any more. Where there is none, the server failed.
     if (oneRecord && epoch !== knownEpoch) for (const entry of targets.all()) entry.cooldown = undefined;
     knownEpoch = epoch;
     for (const entry of entries) entry.takeOver();

@@ -3,7 +3,7 @@ import { type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
 import { buildManager } from '../../../src/manager/kept-tokens.js';
 import { renew } from '../../../src/manager/renew.js';
-import { after, hourMs, observedStore, rejection, type Step, scriptedGrant, type Watched, watched } from './support.js';
+import { after, hourMs, observedStore, rejection, type Step, scriptedGrant, transient, type Watched, watched } from './support.js';
 
 const brought = (name: string, sentAt: number): TokenSet => ({
   accessToken: `at-${name}`,
@@ -111,6 +111,19 @@ describe('a store that others write too', () => {
     fails = true;
     await kept.recheck();
     expect((await kept.tokens.getToken()).value).toBe('at-a');
+  });
+
+  it('does not send a service back to a server that is down when another process forgets its token [R24]', async () => {
+    const clock = virtualClock();
+    const store = observedStore(clock);
+    const grant = scriptedGrant('regrant', transient());
+    const kept = watched({ grant, clock, store });
+    expect(await rejection(kept.tokens.getToken())).toMatchObject({ fromCache: false });
+    await watched({ grant, clock, store }).tokens.clear();
+    await kept.recheck();
+    const sent = grant.requests.length;
+    expect(await rejection(kept.tokens.getToken())).toMatchObject({ fromCache: true });
+    expect(grant.requests.length).toBe(sent);
   });
 
   it('tells of a change, which is then known without anybody asking [X8, X10]', async () => {
