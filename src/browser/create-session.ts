@@ -60,11 +60,9 @@ export function createSession(options: SessionOptions): Session {
   }
 
   async function open(): Promise<LiveSession> {
-    const missing = (): TokenError => new TokenError('code_unavailable', 'the code that renews and signs in could not be loaded', { phase: 'manager' });
-    const failed = (): never => {
-      throw missing();
-    };
-    const { openLiveSession } = await withTimeLimit(clock, loadMs, () => import('./live-session.js').catch(failed), missing, gone.signal);
+    const missing = (): TokenError => new TokenError('code_unavailable', 'the code that renews could not be loaded', { phase: 'manager' });
+    const code = import('./live-session.js').catch(() => Promise.reject(missing()));
+    const { openLiveSession } = await withTimeLimit(clock, loadMs, () => code, missing, gone.signal);
     const opened = await openLiveSession(setup, changed);
     live = opened;
     stored.forget();

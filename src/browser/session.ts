@@ -101,7 +101,7 @@ export interface Session extends TokenManager {
    * Sends the user to the server to sign in, and back. By redirect the promise stays open while the page goes away, and `start()`
    * on the page that they come back to finishes it. By popup it resolves when they are signed in.
    * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable`,
-   * `code_unavailable`; with a popup also `popup_blocked`, `popup_closed`, and what `start()` throws.
+   * `code_unavailable`, `disposed`; with a popup also `popup_blocked`, `popup_closed`, and what `start()` throws.
    */
   signIn(options?: SessionSignInOptions): Promise<SessionSnapshot>;
   /**

@@ -54,8 +54,7 @@ export class StoredSession {
 
   decide(targetKey: string, request: TokenRequest | undefined): Decision {
     const { clock } = this.#setup;
-    const { ended } = this.record;
-    const known = { loaded: true, ended: ended && endedError(ended), held: this.held(targetKey), flight: undefined, cooldown: undefined };
+    const known = { loaded: true, ended: this.ended, held: this.held(targetKey), flight: undefined, cooldown: undefined };
     return decide(known, request, clock.now(), clock.monotonicMs());
   }
 
@@ -68,9 +67,17 @@ export class StoredSession {
    * @throws {TokenError} `store_unavailable`
    */
   async remove(): Promise<void> {
-    const { clock, options } = this.#setup;
+    const { records, clock, options } = this.#setup;
     const name = await this.#name();
-    await withTimeLimit(clock, limitMs, () => this.#delete(name), slow);
+    const removed = async (): Promise<void> => {
+      // Somebody may write at the same time.
+      for (let tries = 0; tries < 5; tries++) {
+        const stored = await records.get(name);
+        if (!stored || (await records.delete(name, stored.version))) return;
+      }
+      throw slow();
+    };
+    await withTimeLimit(clock, limitMs, removed, slow);
     // As the store itself tells it, whose code is not here.
     if (options.store === undefined) {
       const news = new BroadcastChannel('tokenkeep:tokenkeep');
@@ -78,16 +85,6 @@ export class StoredSession {
       news.close();
     }
     this.forget();
-  }
-
-  async #delete(name: string): Promise<void> {
-    const { records } = this.#setup;
-    // Somebody may write at the same time.
-    for (let tries = 0; tries < 5; tries++) {
-      const stored = await records.get(name);
-      if (stored === undefined || (await records.delete(name, stored.version))) return;
-    }
-    throw unavailable('the record keeps changing');
   }
 
   #name(): Promise<string> {
