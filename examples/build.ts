@@ -12,7 +12,11 @@ export interface Settings {
 /** The files of an example by their names: the given ones, bundled, and the chunks that they load later. */
 export async function bundle(sources: readonly string[], settings: Settings): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    entryPoints: sources.map((path) => ({ in: path, out: basename(path).replace(/\.\w+$/, '') })),
+    entryPoints: [
+      ...sources.map((path) => ({ in: path, out: basename(path).replace(/\.\w+$/, '') })),
+      // The shared worker that renews, beside the chunk that names it.
+      { in: 'tokenkeep/worker', out: 'chunks/worker' },
+    ],
     bundle: true,
     // The code that renews and signs in is a chunk of its own, loaded after the page.
     splitting: true,

@@ -148,7 +148,8 @@ describe('indexedDbStore()', () => {
     while (Date.now() - begin < 1_000) await flood([{ v: 1, kind: 'written', key: 'record', generation: 'forged' }], 200);
     const at = await calls();
     expect(at.length).toBeGreaterThan(2);
-    for (const [index, ms] of at.entries()) if (index > 0) expect(ms - (at[index - 1] ?? 0)).toBeGreaterThan(99);
+    // A busy page runs a listener some milliseconds late, and the next one on time.
+    expect(at.length).toBeLessThanOrEqual(((at.at(-1) ?? 0) - (at[0] ?? 0)) / 100 + 2);
   });
 });
 
