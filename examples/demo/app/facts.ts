@@ -129,8 +129,8 @@ function arrivalOf(fresh: readonly JournalEntry[], wasRestoring: boolean): Arriv
 const words: Readonly<Record<Arrival, readonly [tone: Tone, title: string, text: string]>> = {
   acquired: ['good', 'came with the sign-in', 'The authorization code was redeemed once.'],
   restored: ['good', 'restored', 'It lay encrypted in this browser. No request was sent.'],
-  renewed: ['plain', 'renewed behind the callers', 'This tab sent the one request for all tabs. Nobody waited.'],
-  adopted: ['plain', 'brought by another tab', 'It sent the one request for all; this tab sent none.'],
+  renewed: ['plain', 'renewed behind the callers', 'This tab asked for it: one request for all tabs. Nobody waited.'],
+  adopted: ['plain', 'brought by another tab', 'It asked for the one request for all; this tab sent none.'],
   waited: ['good', 'fetched', 'The last one had run out. Calls waited, and none failed because of it.'],
   replaced: ['good', 'replaced', 'The API had refused the last one. Each refused call was sent again.'],
 };
