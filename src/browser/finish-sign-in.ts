@@ -39,7 +39,11 @@ export function finishSignIn(callback: URL, tools: SignInTools, isHere: boolean)
     (isOver ? taken : underWay).delete(state);
     if (isOver) forgetCallback(state);
   };
-  stored.then(() => settled(), settled);
+  stored.then(() => {
+    settled();
+    // What is stored is held here no longer. (`standards.md` S22)
+    if (underWay.get(state)?.stored === stored) underWay.set(state, { redeemed: Promise.resolve(undefined), stored });
+  }, settled);
   return stored;
 }
 
