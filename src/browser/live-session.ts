@@ -6,6 +6,7 @@ import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { TokenManager } from '../manager/token-manager.js';
+import { loadJose } from '../protocol/load-jose.js';
 import { requestUserInfo, type UserInfo } from '../protocol/authorization/user-info.js';
 import { storedUser } from './stored-user.js';
 import { TokenError } from '../core/errors.js';
@@ -46,6 +47,8 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   const store = options.store ?? storage.store;
   const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
   const name = await recordName({ id: setup.grantId }, '', digest);
+  // An old page after a deploy must not find it gone, with a code that is already spent.
+  loadJose().catch(() => undefined);
   const renewal = await chooseRenewal(setup, storage, name, changed);
   const { grant, server } = renewal;
   const kept = buildManager(

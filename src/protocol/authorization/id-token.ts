@@ -1,4 +1,4 @@
-import { base64url } from 'jose';
+import { base64url } from '../../core/base64url.js';
 import { TokenError } from '../../core/errors.js';
 import type { GrantContext } from '../../core/grant.js';
 import { readClaims } from '../../core/read-claims.js';
@@ -102,7 +102,7 @@ export async function validateRefreshedIdToken(
 async function halfHash(accessToken: string, alg: string): Promise<string> {
   const hash = `SHA-${/(256|384|512)$/.exec(alg)?.[0] ?? 512}`;
   const bytes = new Uint8Array(await crypto.subtle.digest(hash, new TextEncoder().encode(accessToken)));
-  return base64url.encode(bytes.slice(0, bytes.length / 2));
+  return base64url(bytes.slice(0, bytes.length / 2));
 }
 
 function rejected(what: string): TokenError {

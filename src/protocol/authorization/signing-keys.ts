@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import type { JWTVerifyGetKey } from 'jose';
 import { TokenError } from '../../core/errors.js';
 import type { GrantContext } from '../../core/grant.js';
 import { ageMs, instant } from '../../core/instant.js';
@@ -7,6 +7,7 @@ import { abortable, withTimeLimit } from '../../core/waiting.js';
 import type { Clock } from '../../core/clock.js';
 import type { AuthorizationServer } from '../issuer/authorization-server.js';
 import { exchange } from '../wire/exchange.js';
+import { loadJose } from '../load-jose.js';
 import { requireEndpoint } from '../issuer/require-endpoint.js';
 import { toTokenError } from '../wire/to-token-error.js';
 
@@ -63,5 +64,6 @@ async function fetchKeys(server: AuthorizationServer, url: string, clock: Clock,
   server.time.learn(answer.headers, sentAt, clock);
   const { keys } = (answer.status === 200 ? parseObject(answer.text) : undefined) ?? {};
   if (!Array.isArray(keys)) throw toTokenError(answer, undefined, { preset: server.preset, secrets: [], clock });
+  const { createLocalJWKSet } = await loadJose();
   return createLocalJWKSet({ keys: keys.filter((key) => typeof Object(key).kty === 'string') });
 }

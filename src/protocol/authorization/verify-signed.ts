@@ -1,6 +1,7 @@
-import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify, UnsecuredJWT } from 'jose';
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } from 'jose';
 import type { GrantContext } from '../../core/grant.js';
 import type { AuthorizationServer } from '../issuer/authorization-server.js';
+import { loadJose } from '../load-jose.js';
 import { signingKeys } from './signing-keys.js';
 
 /** What a JWT of the server has to fit beside its signature. */
@@ -42,6 +43,7 @@ export async function verifySigned(server: AuthorizationServer, jwt: string, exp
     ...(maxAgeS !== undefined && { maxTokenAge: maxAgeS }),
   };
   if (preset.idTokenSignature === 'tls') {
+    const { decodeProtectedHeader, errors, UnsecuredJWT } = await loadJose();
     const { alg = '' } = decodeProtectedHeader(jwt);
     // Made with the client's own secret, which a public client has not.
     if (!algorithms.includes(alg) && !(auth.method !== 'none' && /^HS(256|384|512)$/.test(alg))) throw new errors.JOSEAlgNotAllowed();
@@ -57,7 +59,7 @@ export async function verifySigned(server: AuthorizationServer, jwt: string, exp
   try {
     return await verify(first);
   } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    if (codeOf(error) !== 'ERR_JWKS_NO_MATCHING_KEY') throw error;
     // The server may have a new key. One fetch for that, however many unknown ones are named.
     return verify(await keys.get(context, true));
   }
@@ -67,7 +69,8 @@ export async function verifySigned(server: AuthorizationServer, jwt: string, exp
 const noSignature = 'eyJhbGciOiJub25lIn0';
 
 // Without a `kid` any key of the right kind may be meant.
-async function verifyWithAny(jwt: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions): ReturnType<typeof jwtVerify<CryptoKey>> {
+async function verifyWithAny(jwt: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
+  const { errors, jwtVerify } = await loadJose();
   try {
     return await jwtVerify(jwt, getKey, options);
   } catch (error) {
@@ -87,11 +90,18 @@ const claimNames = /^(iss|sub|aud|exp|iat|nbf)$/;
 
 /** What is wrong with a JWT, in words that hold nothing of it; undefined for an error that is not jose's. */
 export function describeRefusal(error: unknown): string | undefined {
-  if (!(error instanceof errors.JOSEError)) return error instanceof TypeError ? 'it cannot be read' : undefined;
-  const claim: unknown = Reflect.get(error, 'claim');
+  const code = codeOf(error);
+  if (code === undefined) return error instanceof TypeError ? 'it cannot be read' : undefined;
+  const claim: unknown = Reflect.get(Object(error), 'claim');
   if (typeof claim === 'string' && claimNames.test(claim)) return `its "${claim}" is missing or not as it has to be`;
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not an allowed one; preset.idTokenAlgorithms names them';
-  if (error instanceof errors.JWKSNoMatchingKey) return 'the server publishes no key that fits it';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong';
+  if (code === 'ERR_JOSE_ALG_NOT_ALLOWED') return 'its algorithm is not an allowed one; preset.idTokenAlgorithms names them';
+  if (code === 'ERR_JWKS_NO_MATCHING_KEY') return 'the server publishes no key that fits it';
+  if (code === 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') return 'its signature is wrong';
   return 'it cannot be read';
+}
+
+// What an error of jose's calls itself.
+function codeOf(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
+  return typeof code === 'string' && /^ERR_J/.test(code) ? code : undefined;
 }
