@@ -66,15 +66,18 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
     const decided = !disposed && !signal?.aborted && ask(entry, request).do;
     const served = decided === 'use' && entry.held;
-    if (!served) {
-      const later = (): Promise<AccessToken> => serveLater(entry, request, signal);
-      return tools.wait && decided !== 'useAndRenew' ? tools.wait(entry, later) : later();
-    }
+    if (!served) return decided === 'useAndRenew' ? serveLater(entry, request, signal) : serveAfterWait(entry, request, signal);
     if (!handOut || handedOut !== served) {
       handedOut = served;
       handOut = Promise.resolve(served.token);
     }
     return handOut;
+  }
+
+  // Apart from the hot path, which would make room for what a closure holds with every call.
+  function serveAfterWait(entry: TargetEntry, request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
+    const later = (): Promise<AccessToken> => serveLater(entry, request, signal);
+    return tools.wait ? tools.wait(entry, later) : later();
   }
 
   async function serveLater(entry: TargetEntry, request: TokenRequest | undefined, signal: AbortSignal | undefined): Promise<AccessToken> {
