@@ -1,13 +1,12 @@
 import { parseObject } from '../core/parse-object.js';
 import { randomId } from '../core/random.js';
 import type { Clock } from '../core/clock.js';
-import { TokenError } from '../core/errors.js';
-import { withTimeLimit } from '../core/waiting.js';
+import { unavailable } from '../core/unavailable.js';
 import type { Stored, TokenStore } from '../core/token-store.js';
+import { askStore } from '../manager/ask-store.js';
 import { type AuthorizationTransaction, maxTransactions, parseTransaction, transactionTtlMs } from '../protocol/authorization/authorization-transaction.js';
 
 const writes = 5;
-const limitMs = 5_000;
 
 /** The sign-ins of one session that are under way, in all tabs: at most ten, for ten minutes. All throw `store_unavailable`. (`standards.md` A3) */
 export interface Transactions {
@@ -19,8 +18,6 @@ export interface Transactions {
 }
 
 export function transactionsIn(chosen: () => Promise<TokenStore>, key: string, clock: Clock): Transactions {
-  const unavailable = (what: string): TokenError => new TokenError('store_unavailable', what, { phase: 'store' });
-
   const parse = (stored: Stored | undefined): readonly AuthorizationTransaction[] => {
     const { list } = parseObject(stored?.value) ?? {};
     return (Array.isArray(list) ? list : []).flatMap((each) => parseTransaction(JSON.stringify(each)) ?? []);
@@ -41,11 +38,9 @@ export function transactionsIn(chosen: () => Promise<TokenStore>, key: string, c
     throw unavailable('the sign-ins under way keep changing under this write');
   }
 
-  const limited = <T>(task: () => Promise<T>): Promise<T> => withTimeLimit(clock, limitMs, task, () => unavailable('the store did not answer'));
-
   return {
-    add: (transaction) => limited(() => change((known) => [[...known, transaction].slice(-maxTransactions), undefined])),
-    find: (state) => limited(async () => parse(await (await chosen()).get(key)).find((each) => each.state === state)),
-    take: (state) => limited(() => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)])),
+    add: (transaction) => askStore(clock, () => change((known) => [[...known, transaction].slice(-maxTransactions), undefined])),
+    find: (state) => askStore(clock, async () => parse(await (await chosen()).get(key)).find((each) => each.state === state)),
+    take: (state) => askStore(clock, () => change((known) => [known.filter((each) => each.state !== state), known.find((each) => each.state === state)])),
   };
 }

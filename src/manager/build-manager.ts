@@ -1,13 +1,12 @@
 import { checkBoolean, checkCount, checkDuration, checkFunction, checkPort, invalidOption } from '../core/check-option.js';
-import { TokenError } from '../core/errors.js';
 import type { ProofRequest } from '../core/grant.js';
-import { localLock } from '../core/local-lock.js';
 import { digest, randomFraction } from '../core/random.js';
 import type { StoreIndex } from '../core/token-store.js';
 import { checkClock } from '../core/system-clock.js';
 import type { TokenManagerOptions } from './create-token-manager.js';
 import { Journal } from './journal.js';
 import { keepTokens, type ManagerParts } from './keep-tokens.js';
+import { lockOf } from './lock-of.js';
 import { recordName } from './record-name.js';
 import type { GrantRecord } from './state.js';
 import type { Renew, RenewalTools } from './renewal-tools.js';
@@ -40,10 +39,7 @@ export function managerParts(options: TokenManagerOptions, internals: ManagerInt
   checkPort('lock', options.lock, ['run']);
   checkFunction('onEvent', onEvent);
   const clock = checkClock(options.clock);
-  const lock = options.lock ?? store?.lock ?? localLock({ clock });
-  if (store?.shared === true && lock.shared !== true) {
-    throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
-  }
+  const lock = lockOf(store, options.lock, clock);
   const { renew, endsWithStore = false, isPaused, indexOf, queue = noQueue, random = randomFraction, digest: hash = digest, observed } = internals;
   const skewMs = checkDuration('skewMs', options.skewMs, 60_000);
   const prove = grant.prove?.bind(grant);

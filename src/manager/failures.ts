@@ -27,10 +27,6 @@ export function disposedError(): TokenError {
   return new TokenError('disposed', 'this token manager was disposed', { phase: 'manager' });
 }
 
-export function unavailable(message: string): TokenError {
-  return new TokenError('store_unavailable', message, { phase: 'store' });
-}
-
 /** The first of several failures, if there is one. */
 export function firstFailure(results: readonly PromiseSettledResult<unknown>[]): TokenError | undefined {
   const failed = results.find((result) => result.status === 'rejected');

@@ -4,7 +4,7 @@ import { parseObject } from '../core/parse-object.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { Stored } from '../core/token-store.js';
 import { isTokenValue } from '../core/token-value.js';
-import { unavailable } from './failures.js';
+import { unavailable } from '../core/unavailable.js';
 import { type EndReason, type GrantRecord, type HeldToken, holdToken, type Windows } from './state.js';
 
 /** What this version of the package writes. */

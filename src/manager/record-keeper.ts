@@ -1,13 +1,11 @@
-import { TokenError } from '../core/errors.js';
 import { type Instant, instant } from '../core/instant.js';
 import { randomId } from '../core/random.js';
-import { withTimeLimit } from '../core/waiting.js';
+import { askStore } from './ask-store.js';
 import { type Commit, commit, type Outcome } from './commit.js';
-import { unavailable } from './failures.js';
+import { unavailable } from '../core/unavailable.js';
 import { formatRecord } from './format-record.js';
 import { parseRecord } from './parse-record.js';
 import type { RenewalTools } from './renewal-tools.js';
-import { limits } from './retry.js';
 import { emptyRecord, type GrantRecord } from './state.js';
 
 /** What all keepers of a manager share. */
@@ -91,7 +89,7 @@ export class RecordKeeper {
     // Ages count from before the read: a slow answer must not make tokens younger.
     const began: Instant = instant(clock);
     const before = this.record;
-    const stored = await this.#limited(async () => store.get(await this.name()));
+    const stored = await askStore(clock, async () => store.get(await this.name()));
     // What was forgotten here meanwhile is newer than what was read.
     if (stored?.version === this.#version || this.record !== before) return;
     const record = stored && parseRecord(stored, began, windows);
@@ -151,7 +149,7 @@ export class RecordKeeper {
     // Without a store nobody compares versions.
     if (!store) return true;
     const write = { expected: this.#version, next: randomId(), ...(indexOf && { index: indexOf(record) }) };
-    const written = await this.#limited(async () => store.set(await this.name(), formatRecord(record, instant(clock)), write));
+    const written = await askStore(clock, async () => store.set(await this.name(), formatRecord(record, instant(clock)), write));
     if (written) this.#version = write.next;
     return written;
   }
@@ -166,15 +164,6 @@ export class RecordKeeper {
     } finally {
       resolve();
       if (this.#turn === promise) this.#turn = undefined;
-    }
-  }
-
-  async #limited<T>(call: () => Promise<T>): Promise<T> {
-    try {
-      return await withTimeLimit(this.#tools.clock, limits.storeMs, call, () => unavailable(`the store did not answer within ${limits.storeMs} ms`));
-    } catch (error) {
-      // A store's own error may hold anything, a record too.
-      throw error instanceof TokenError ? error : unavailable('the store failed');
     }
   }
 }

@@ -1,19 +1,16 @@
 import { checkCount, checkDuration, checkFunction, checkOptions, checkPort, checkString, invalidOption } from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
-import { TokenError } from '../core/errors.js';
 import type { Grant, GrantContext } from '../core/grant.js';
 import { isolated } from '../core/isolated.js';
-import { localLock } from '../core/local-lock.js';
 import type { Lock } from '../core/lock.js';
 import { digest, randomFraction } from '../core/random.js';
 import { checkInsecureOrigins } from '../core/secure-url.js';
 import { checkClock } from '../core/system-clock.js';
 import { checkTokenParameters, type TokenParameters } from '../core/token-parameters.js';
 import type { AccountStore, StoreIndex } from '../core/token-store.js';
-import { withTimeLimit } from '../core/waiting.js';
-import { unavailable } from '../manager/failures.js';
+import { askStore } from '../manager/ask-store.js';
+import { lockOf } from '../manager/lock-of.js';
 import { recordName } from '../manager/record-name.js';
-import { limits } from '../manager/retry.js';
 import type { GrantRecord } from '../manager/state.js';
 import { checkRedirectUri } from '../protocol/authorization/redirect-uri.js';
 import { signedInGrant } from '../protocol/authorization/signed-in-grant.js';
@@ -72,9 +69,7 @@ export function setUpAccounts(options: AccountsOptions): AccountSetup {
   checkPort('store', store ?? null, ['get', 'set', 'delete', 'list']);
   checkPort('lock', lock, ['run']);
   checkFunction('onEvent', onEvent);
-  const held = lock ?? store.lock ?? localLock({ clock });
-  if (store.shared === true && held.shared !== true)
-    throw new TokenError('invalid_option', 'option "lock": a store that other processes share needs a lock that excludes them too', { phase: 'options' });
+  const held = lockOf(store, lock, clock);
   const own = [as.issuer, as.clientId, name === undefined ? 'default' : checkString('name', name)];
   const base = signedInGrant(as, defaults);
   // Neither the scope nor a key names the record: a release that asks for more, or renews its certificate, loses no account.
@@ -103,14 +98,7 @@ export function setUpAccounts(options: AccountsOptions): AccountSetup {
     indexOf: (accountId, record) => accountIndex(accountId, record, tools),
     connectionKey: async (handle) => `${connectionPrefix}${await digest(JSON.stringify([...own, handle]))}`,
     sweepName: async () => `tokenkeep:1:sweep:${await digest(JSON.stringify(own))}`,
-    async stored(call) {
-      try {
-        return await withTimeLimit(clock, limits.storeMs, call, () => unavailable(`the store did not answer within ${limits.storeMs} ms`));
-      } catch (error) {
-        // A store's own error may hold anything, a record too.
-        throw error instanceof TokenError ? error : unavailable('the store failed');
-      }
-    },
+    stored: (call) => askStore(clock, call),
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: () => undefined }),
     tell: (event) => isolated(onEvent, event),
   };

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import { ageMs, type Instant, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 /** Calls something that may fail, or hang. Rejects with `store_unavailable`; `tooLate` gets what comes after that. */
 export type Ask = <T>(call: () => Promise<T>, tooLate?: (value: T) => unknown) => Promise<T>;

@@ -1,7 +1,7 @@
 import { del, get, update } from 'idb-keyval';
 import { checkOptions, checkString } from '../core/check-option.js';
 import type { KeyStore } from '../core/key-store.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 import { useDatabase } from './use-database.js';
 
 export interface IndexedDbKeyStoreOptions {

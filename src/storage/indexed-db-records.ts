@@ -1,6 +1,6 @@
 import { get, promisifyRequest } from 'idb-keyval';
 import type { TokenStore } from '../core/token-store.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 import { useDatabase } from './use-database.js';
 
 const entryVersion = 1;

@@ -2,7 +2,7 @@ import { base64url, FlattenedEncrypt, flattenedDecrypt } from 'jose';
 import { checkFunction, checkOptions, checkString, invalidOption } from '../core/check-option.js';
 import type { Cipher } from '../core/cipher.js';
 import { parseObject } from '../core/parse-object.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 export { type ReencryptOptions, type ReencryptReport, reencrypt } from './reencrypt.js';
 

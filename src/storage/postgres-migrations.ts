@@ -1,6 +1,6 @@
 import { checkOptions, checkPort, invalidOption } from '../core/check-option.js';
 import { type PostgresPool, rowsOf } from './postgres-pool.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 export interface MigratePostgresOptions {
   /** Where the tables are. @default 'public' */

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { type PostgresClient, type PostgresPool, type PostgresRow, rowsOf } from './postgres-pool.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 /** One connection that lives as long as somebody uses it. */
 export interface PostgresSession {

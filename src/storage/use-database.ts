@@ -1,6 +1,6 @@
 import type { UseStore } from 'idb-keyval';
 import { isTokenError } from '../core/errors.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 const version = 1;
 const parts = ['records', 'keys'] as const;

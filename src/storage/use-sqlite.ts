@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { TokenError } from '../core/errors.js';
 import { ageMs, instant } from '../core/instant.js';
 import { randomFraction } from '../core/random.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 export type SqliteValue = string | number | null;
 

@@ -4,7 +4,7 @@ import type { Cipher } from '../core/cipher.js';
 import type { KeyStore } from '../core/key-store.js';
 import { parseObject } from '../core/parse-object.js';
 import { randomBytes } from '../core/random.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 export interface WebCryptoCipherOptions {
   /** Where the key is kept; it is made there at the first use, as one that cannot be exported. */

@@ -6,7 +6,7 @@ import { systemClock } from '../core/system-clock.js';
 import type { Stored, TokenStore } from '../core/token-store.js';
 import { localLock } from '../locks/local.js';
 import { webLock } from '../locks/web.js';
-import { unavailable } from './unavailable.js';
+import { unavailable } from '../core/unavailable.js';
 
 export interface WebStorageStoreOptions {
   /** Begins each key. @default 'tokenkeep:' */

@@ -3,6 +3,7 @@ import { checkPort, checkString, invalidOption } from '../../core/check-option.j
 import { isTokenError, TokenError } from '../../core/errors.js';
 import type { KeyStore } from '../../core/key-store.js';
 import { keyAlgorithm } from '../key-algorithm.js';
+import { unavailable } from '../../core/unavailable.js';
 import { loadJose } from '../load-jose.js';
 
 /** How proofs are signed. */
@@ -72,7 +73,7 @@ function kept(store: KeyStore, name: string, alg: DpopAlgorithm | undefined): ()
       });
     } catch (error) {
       // The key may still be there: nobody is asked to sign in again for this.
-      throw isTokenError(error) ? error : new TokenError('store_unavailable', 'the key store failed', { phase: 'store' });
+      throw isTokenError(error) ? error : unavailable('the key store failed');
     }
     const own = isKeyPair(pair) && keyAlgorithm(pair.privateKey);
     if (!isKeyPair(pair) || !own) throw new TokenError('key_lost', 'the key store holds no key pair that can sign proofs', { phase: 'store' });

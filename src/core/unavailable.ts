@@ -1,6 +1,6 @@
-import { TokenError } from '../core/errors.js';
+import { TokenError } from './errors.js';
 
-/** For what cannot be read or written now, and is to be left as it is. */
+/** For what a store cannot read or write now, and is to be left as it is. */
 export function unavailable(message: string): TokenError {
   return new TokenError('store_unavailable', message, { phase: 'store' });
 }
