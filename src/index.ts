@@ -6,7 +6,7 @@ export type { HttpEvent, JournalEntry, RenewalReason, TokenEvent, WarningCode } 
 export type { Grant, GrantContext } from './core/grant.js';
 export type { KeyStore } from './core/key-store.js';
 export type { Lock, LockOptions } from './core/lock.js';
-export type { Preset } from './core/preset.js';
+export type { Preset, RejectedToken } from './core/preset.js';
 export { systemClock } from './core/system-clock.js';
 export type { TokenSet, TokenType } from './core/token-set.js';
 export type { GetTokenOptions, TokenSource, TokenTarget } from './core/token-source.js';

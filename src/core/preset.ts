@@ -1,3 +1,14 @@
+/** A form in which an API refuses a token beside those of the standards (RFC 6750 §3.1): all members that are given must hold. */
+export interface RejectedToken {
+  readonly status: number;
+  /** The `error` of a challenge in `WWW-Authenticate`. */
+  readonly headerError?: string | undefined;
+  /** Where to look in a JSON body of at most 64 KiB: names from the outside in, joined by dots (`error`, `0.errorCode`). */
+  readonly path?: string | undefined;
+  /** What stands there. */
+  readonly equals?: string | number | boolean | undefined;
+}
+
 /**
  * How an authorization server departs from the standards: frozen, serialisable data. A server that conforms needs none.
  */
@@ -42,6 +53,8 @@ export interface Preset {
   readonly idTokenSignature?: 'jwks' | 'tls' | undefined;
   /** Where and how users sign out at the provider. @default 'oidc' (RP-Initiated Logout) */
   readonly logout?: 'oidc' | 'none' | { readonly url: string; readonly clientIdParam: string; readonly redirectParam: string } | undefined;
+  /** How its APIs refuse a token, beside a 401. `createServiceClient` heeds it; other HTTP clients take it as `alsoRejected: rejectedToken(…)`. */
+  readonly rejectedToken?: readonly RejectedToken[] | undefined;
   /** Provider error codes that mean something else here; they move an error between kinds, never hide one. */
   readonly codeMap?: Readonly<Record<string, 'grant_revoked' | 'interaction_required' | 'client_rejected' | 'request_rejected' | 'server_error'>> | undefined;
 }

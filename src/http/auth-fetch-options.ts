@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { HttpEvent } from '../core/events.js';
 import type { ResourceChallenge } from './read-refusal.js';
+import type { TokenRejections } from './rejected-token.js';
 
 /** How an auth fetch treats requests. */
 export interface AuthFetchOptions {
@@ -23,6 +24,8 @@ export interface AuthFetchOptions {
   readonly onChallenge?: ((challenge: ResourceChallenge) => unknown) | undefined;
   /** Narrows which 401s mean that the token was refused. Gets a copy of the response, whose body it may read. */
   readonly isTokenRejected?: ((response: Response) => boolean | Promise<boolean>) | undefined;
+  /** Which answers are treated like a 401 that refuses the token, beside those: `rejectedToken([…])` for an API with ways of its own. */
+  readonly alsoRejected?: TokenRejections | undefined;
   /**
    * Whether the body of a `Request` is kept for a second send: left out, up to 1 MiB; `true`, without a limit; `false`, never.
    * Bodies given as `init.body` are sent again when their type allows it (not a stream), whatever is set here.

@@ -33,11 +33,12 @@ const mostReportedOrigins = 1000;
  * 401 fails, they resolve with that 401.
  */
 export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions): AuthFetch {
-  checkOptions('createAuthFetch', options, ['allow', 'allowOutside', 'allowInsecureHttp', 'replayBody', 'clock', ...functionOptions]);
-  const { allowOutside = 'plain', onChallenge, isTokenRejected, replayBody, onEvent, clock = systemClock } = options;
+  checkOptions('createAuthFetch', options, ['allow', 'allowOutside', 'allowInsecureHttp', 'alsoRejected', 'replayBody', 'clock', ...functionOptions]);
+  const { allowOutside = 'plain', onChallenge, isTokenRejected, alsoRejected, replayBody, onEvent, clock = systemClock } = options;
   const innerFetch = options.fetch;
   checkPort('tokens', tokens ?? null, ['getToken']);
   checkPort('clock', clock, ['now', 'monotonicMs']);
+  checkPort('alsoRejected', alsoRejected, ['concern', 'matches']);
   checkBoolean('replayBody', replayBody, false);
   for (const name of functionOptions) checkFunction(name, options[name]);
   if (allowOutside !== 'plain' && allowOutside !== 'refuse') throw invalidOption('allowOutside', '"plain" or "refuse"', allowOutside);
@@ -90,7 +91,10 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
       isolated(onEvent, { type: 'step_up', origin, error, scopes, acrValues, maxAgeMs });
       isolated(onChallenge, refusal);
     }
-    if (refusal !== 'token_refused') return false;
+    if (refusal !== 'token_refused' && !(alsoRejected?.concern(response.status) && (await alsoRejected.matches(response, signal)))) {
+      resource.answered(token.value, response.status);
+      return false;
+    }
     if (isTokenRejected) {
       const copy = response.clone();
       const confirmed = new Promise((resolve) => resolve(isTokenRejected(copy))).catch(() => true);
@@ -212,10 +216,11 @@ export function createAuthFetch(tokens: TokenSource, options: AuthFetchOptions):
       }
       if (isSecond) isolated(onEvent, { type: 'retried', origin: url.origin, status });
       isSecond = false;
-      resource?.answered(token.value, status);
+      const isTelling = status === 401 || status === 403 || alsoRejected?.concern(status);
+      if (!isTelling) resource?.answered(token.value, status);
       let isLast = false;
       try {
-        isLast = !((status === 401 || status === 403) && (await retries(response))) && !redirects(response);
+        isLast = !(isTelling && (await retries(response))) && !redirects(response);
         if (isLast) return hops === 0 ? response : asRedirected(response);
       } finally {
         if (!isLast) discard(response);

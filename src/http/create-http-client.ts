@@ -26,8 +26,21 @@ export interface HttpClientOptions extends Omit<Options, 'fetch'>, Omit<AuthFetc
  */
 export function createHttpClient(options: HttpClientOptions): KyInstance {
   checkOptions('createHttpClient', options);
-  const { tokens, allow, ky = defaultKy, allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock, ...own } = options;
-  const auth = { allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, replayBody, onEvent, clock };
+  const {
+    tokens,
+    allow,
+    ky = defaultKy,
+    allowOutside,
+    allowInsecureHttp,
+    onChallenge,
+    isTokenRejected,
+    alsoRejected,
+    replayBody,
+    onEvent,
+    clock,
+    ...own
+  } = options;
+  const auth = { allowOutside, allowInsecureHttp, onChallenge, isTokenRejected, alsoRejected, replayBody, onEvent, clock };
   if (typeof ky !== 'function' || typeof ky.extend !== 'function') throw invalidOption('ky', 'a ky instance', ky);
   return ky.extend((parent) => {
     const { prefix = parent.prefix, baseUrl = parent.baseUrl, fetch = parent.fetch, timeout = parent.timeout ?? 45_000 } = own;

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions } from '../core/check-option.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
+import { rejectedToken } from '../http/rejected-token.js';
 import { managerParts } from '../manager/build-manager.js';
 import { managerOptionNames, type TokenManagerOptions } from '../manager/create-token-manager.js';
 import { renew } from '../manager/renew.js';
@@ -38,6 +39,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   const { skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent, ...grantOptions } = checked(options);
   const grant = clientCredentials(grantOptions);
   const { issuer, server, clientId } = grantOptions;
+  const alsoRejected = rejectedToken(grantOptions.preset?.rejectedToken ?? []);
   const diagnostics = diagnosticsOf({ issuer: issuer ?? server?.issuer ?? '', clientId });
   const { tokens } = managerParts(
     { grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent },
@@ -48,7 +50,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     http(httpOptions) {
       checkOptions('http', httpOptions);
       const { tokens: source = tokens, clock: timer = clock, onEvent: hears, ...rest } = httpOptions;
-      return createHttpClient({ ...rest, tokens: source, clock: timer, onEvent: diagnostics.http(hears) });
+      return createHttpClient({ alsoRejected, ...rest, tokens: source, clock: timer, onEvent: diagnostics.http(hears) });
     },
     dispose: () => tokens.dispose(),
     [Symbol.asyncDispose]: () => tokens.dispose(),

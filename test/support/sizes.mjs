@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 import { entries, packageJson, peers } from './entries.mjs';
 
 const manager = "export { createTokenManager, memoryStore, clientCredentials } from './dist/index.js'";
-const http = "export * from './dist/http.js'";
+const http = "export { createAuthFetch, createHttpClient, parseChallenges } from './dist/http.js'";
+const rejections = "export { rejectedToken } from './dist/http.js'";
 const session = "export { createSession } from './dist/browser.js'";
 
 /**
@@ -21,10 +22,11 @@ const budgets = [
     code: `${manager};${http}`,
     external: ['ky'],
     beside: manager,
-    max: 3_650,
+    max: 3_720,
     goal: 3_000,
   },
-  { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_600, goal: 5_000 },
+  { name: 'rejectedToken, beside those', code: `${manager};${http};${rejections}`, external: ['ky'], beside: `${manager};${http}`, max: 600, goal: 600 },
+  { name: 'tokenkeep/http alone, without ky', code: http, external: ['ky'], max: 5_650, goal: 5_000 },
   { name: 'tokenkeep/react, without react', code: "export * from './dist/react.js'", external: [], max: 250, goal: 250 },
 ];
 
@@ -32,7 +34,7 @@ const budgets = [
 const splitBudgets = [
   { name: 'createSession, first load', code: session, external: [], max: 22_300, goal: 18_000 },
   { name: 'createSession, everything', code: session, external: [], all: true, max: 64_500, goal: 36_000 },
-  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_600, goal: 9_000 },
+  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_700, goal: 9_000 },
   { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 56_000, goal: 27_000 },
 ];
 
@@ -125,7 +127,7 @@ export async function sizes() {
   const rows = [];
   for (const { name, code, external, beside, max, goal } of budgets) {
     const { bytes: all, files } = await bundle(code, external);
-    const bytes = all - (beside ? (await bundle(beside)).bytes : 0);
+    const bytes = all - (beside ? (await bundle(beside, external)).bytes : 0);
     rows.push({ what: name, bytes, max, goal, files });
     if (bytes > max) problems.push(`${name}: ${bytes} bytes, the budget is ${max}`);
   }

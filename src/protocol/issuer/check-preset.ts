@@ -46,6 +46,7 @@ const presetShape = object({
   idTokenAlgorithms: list('asymmetric algorithms', (entry) => typeof entry === 'string' && /^([REP]S\d{3}|EdDSA|Ed25519)$/.test(entry)),
   idTokenSignature: word('jwks', 'tls'),
   logout: (option, value) => (Object(value) === value ? logoutForm : word('oidc', 'none'))(option, value),
+  rejectedToken: list('forms', (entry) => Object(entry) === entry),
   codeMap: object(undefined, word('grant_revoked', 'interaction_required', 'client_rejected', 'request_rejected', 'server_error')),
 });
 

@@ -1,5 +1,5 @@
 import { TokenError } from '../../core/errors.js';
-import { abortable } from '../../core/waiting.js';
+import { readText } from '../../core/read-text.js';
 
 const maxAnswerBytes = 256 * 1024;
 const maxDocumentBytes = 1024 * 1024;
@@ -64,6 +64,7 @@ export async function exchange(
       response.body?.cancel().catch(() => undefined);
       throw new TokenError('redirect_refused', `${origin} answered with a redirect, which is never followed`, { phase, status });
     }
+    if (status < 200) throw new Error('not an HTTP answer');
     return {
       phase,
       origin,
@@ -76,30 +77,6 @@ export async function exchange(
     // Without an origin nothing was sent: then it is no failure of the network.
     if (origin === '' || error instanceof TokenError) throw error;
     throw new TokenError('network_error', `${origin} could not be reached${errorCode(error)}`, { phase });
-  }
-}
-
-// Counted as it streams, after decompression: what does not fit is never held.
-async function readText(response: Response, maxBytes: number, signal: AbortSignal): Promise<string | undefined> {
-  if (response.status < 200) throw new Error('not an HTTP answer');
-  if (!response.body) {
-    const text = await response.text();
-    return text.length > maxBytes ? undefined : text;
-  }
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
-  try {
-    for (;;) {
-      const { done, value } = await abortable(reader.read(), signal);
-      if (done) return text + decoder.decode();
-      bytes += value.byteLength;
-      if (bytes > maxBytes) return undefined;
-      text += decoder.decode(value, { stream: true });
-    }
-  } finally {
-    reader.cancel().catch(() => undefined);
   }
 }
 

@@ -1,6 +1,6 @@
 import ky from 'ky';
 import { clientSecretPost, systemClock } from 'tokenkeep';
-import { createAuthFetch, createHttpClient } from 'tokenkeep/http';
+import { createAuthFetch, createHttpClient, rejectedToken } from 'tokenkeep/http';
 import { createServiceClient } from 'tokenkeep/server';
 import { argument, call, canary, canaryNumber, noObject, type Row, type Spoilt, spoilt } from './row.js';
 
@@ -55,6 +55,7 @@ const fetching: readonly Spoilt[] = [
   ...['fetch', 'onChallenge', 'isTokenRejected', 'onEvent'].flatMap((name) =>
     [null, canary, {}].map((value): Spoilt => [{ [name]: value }, name, 'a function']),
   ),
+  ...[null, canary, {}, { concern: () => true }].map((alsoRejected): Spoilt => [{ alsoRejected }, 'alsoRejected', 'an object with concern(), matches()']),
   ...[null, canary, {}, { now }, { monotonicMs }].map((clock): Spoilt => [{ clock }, 'clock', 'an object with now(), monotonicMs()']),
   ...[null, canary, ['https://api.test'], ['http://api.test/v1'], [`http://u:${canary}@api.test`], [canaryNumber]].map(
     (allowInsecureHttp): Spoilt => [{ allowInsecureHttp }, 'allowInsecureHttp', 'a list of http origins'],
@@ -79,7 +80,19 @@ const httpClient = (options: unknown): unknown => call(createHttpClient, options
 const service = createServiceClient({ issuer: 'https://as.test', clientId: 'svc', auth: clientSecretPost(canary) });
 const serviceHttp = (options: unknown): unknown => call(service.http, options);
 
+const forms: readonly Spoilt[] = [
+  [{ header: canary }, 'header', 'rejectedToken: unknown option'],
+  ...[undefined, 100, 600, canary].map((status): Spoilt => [{ status }, 'rejectedToken.status', 'a status from 200 to 599']),
+  ...['path', 'headerError'].map((name): Spoilt => [{ [name]: '' }, `rejectedToken.${name}`, 'a string that is not empty']),
+  [{ path: 'error' }, 'rejectedToken', '"path" and "equals" together'],
+  [{ equals: canary }, 'rejectedToken', '"path" and "equals" together'],
+  [{ status: 200 }, 'rejectedToken', 'more than the status of a success'],
+];
+const form = (options: unknown): unknown => call(rejectedToken, [options]);
+
 export const httpRows: readonly Row[] = [
+  ...[null, canary, {}].map((given) => argument('rejectedToken', rejectedToken, [given], 'rejectedToken', 'a list of forms')),
+  ...spoilt('rejectedToken', form, { status: 401 }, forms),
   ...[...sources, undefined].map((source) => argument('createAuthFetch', createAuthFetch, [source, goodFetch], 'tokens', 'an object with getToken()')),
   ...noObject('createAuthFetch', authFetch, false),
   ...spoilt('createAuthFetch', authFetch, goodFetch, [

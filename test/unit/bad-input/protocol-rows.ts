@@ -54,6 +54,8 @@ const presets: readonly Spoilt[] = [
   [{ preset: { issuer: canary } }, 'issuer', 'preset: unknown option'],
   [{ preset: { scopeseparator: 'comma' } }, 'scopeseparator', 'preset: unknown option'],
   preset({ discovery: canary }, 'discovery', 'oidc or oauth'),
+  preset({ rejectedToken: [null] }, 'rejectedToken', 'a list of forms'),
+  preset({ rejectedToken: canary }, 'rejectedToken', 'a list of forms'),
   preset({ discovery: null }, 'discovery', 'oidc or oauth'),
   preset({ scopeSeparator: ',' }, 'scopeSeparator', 'space or comma'),
   preset({ responseFormat: 'xml' }, 'responseFormat', 'json or form'),
