@@ -13,21 +13,16 @@ import type { AccountManagers } from './account-managers.js';
 import { isOfAnother, isUnknown, subjectMismatch, subjectOf, visible, withSubject } from './account-record.js';
 import type { AccountSetup } from './account-setup.js';
 import type { AuthorizeOptions, Connected, ImportedAccount } from './accounts.js';
-import type { PendingConnections } from './pending-connections.js';
+import { pendingConnections } from './pending-connections.js';
 
 /** What a connection works with. */
 export interface ConnectTools {
   readonly setup: AccountSetup;
   readonly managers: AccountManagers;
-  readonly pending: PendingConnections;
 }
 
 /** Begins one: what belongs to it is in the store before the user is sent away. @throws {TokenError} */
-export async function beginConnection(
-  accountId: string,
-  options: AuthorizeOptions,
-  { setup, pending }: ConnectTools,
-): Promise<{ url: string; transaction: string }> {
+export async function beginConnection(accountId: string, options: AuthorizeOptions, { setup }: ConnectTools): Promise<{ url: string; transaction: string }> {
   checkOptions('authorize', options, [...signInOptionNames, 'returnTo']);
   const { returnTo, ...request } = options;
   // It is the user's browser that comes back, with a request that a server sees.
@@ -36,14 +31,14 @@ export async function beginConnection(
   const appState = JSON.stringify({ accountId, returnTo: returnTo === undefined ? undefined : ownPath(returnTo, redirectUri) });
   const { transaction, url } = await authorizationRequest(server, request, { redirectUri, defaults, appState }, setup.context());
   const target = await url(setup.context());
-  return { url: target, transaction: await pending.add(transaction, accountId) };
+  return { url: target, transaction: await pendingConnections(setup).add(transaction, accountId) };
 }
 
 /** Finishes one. @throws {TokenError} */
 export async function finishConnection(request: Request | URL | string, options: unknown, tools: ConnectTools): Promise<Connected> {
   checkOptions('callback', options, ['transaction']);
-  const { setup, managers, pending } = tools;
-  const { accountId, returnTo, transaction } = await pending.take(Reflect.get(options, 'transaction'));
+  const { setup, managers } = tools;
+  const { accountId, returnTo, transaction } = await pendingConnections(setup).take(Reflect.get(options, 'transaction'));
   const response = readAuthorizationResponse(addressOf(request), transaction, setup.clock);
   const { tokens, idTokenClaims } = await redeemCode(setup.server, transaction, response, setup.context());
   const subject = idTokenClaims?.sub ?? subjectOf({ raw: tokens.raw, idToken: undefined }, setup);

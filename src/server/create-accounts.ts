@@ -4,9 +4,7 @@ import { indexState } from './account-index.js';
 import { isUnknown, subjectOf, visible } from './account-record.js';
 import { checkAccountId, setUpAccounts } from './account-setup.js';
 import type { AccountDetails, Accounts, AccountsOptions } from './accounts.js';
-import { beginConnection, finishConnection, importAccount } from './connect-account.js';
 import { allAccounts, infoOf, pageOfAccounts } from './list-accounts.js';
-import { pendingConnections } from './pending-connections.js';
 import { sweepAccounts } from './sweep.js';
 
 /**
@@ -19,7 +17,9 @@ import { sweepAccounts } from './sweep.js';
 export function createAccounts(options: AccountsOptions): Accounts {
   const setup = setUpAccounts(options);
   const managers = accountManagers(setup);
-  const tools = { setup, managers, pending: pendingConnections(setup) };
+  const tools = { setup, managers };
+  // A process that connects nobody starts without the code flow, and so does a service that shares this entry.
+  const connecting = () => import('./connect-account.js');
   const gone = new AbortController();
   const sweeps = new Set<Promise<unknown>>();
   let disposed: Promise<void> | undefined;
@@ -58,12 +58,18 @@ export function createAccounts(options: AccountsOptions): Accounts {
   }
 
   return {
-    authorize: async (accountId, wanted = {}) => beginConnection(await idOf(accountId), wanted, tools),
+    async authorize(accountId, wanted = {}) {
+      const id = await idOf(accountId);
+      return (await connecting()).beginConnection(id, wanted, tools);
+    },
     async callback(request, given) {
       if (disposed) throw disposedError();
-      return finishConnection(request, given, tools);
+      return (await connecting()).finishConnection(request, given, tools);
     },
-    import: async (accountId, account) => importAccount(await idOf(accountId), account, tools),
+    async import(accountId, account) {
+      const id = await idOf(accountId);
+      return (await connecting()).importAccount(id, account, tools);
+    },
     account: (accountId) => managers.handle(checkAccountId(accountId)),
     list: (query = {}) => allAccounts(query, setup),
     page: (query = {}) => pageOfAccounts(query, setup),
