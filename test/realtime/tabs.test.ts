@@ -74,15 +74,17 @@ describe(`tabs with tokens that live ${lifetimeS} s, rotation with strict reuse 
     const first = await signedInTab();
     const tabs = [first, ...(await Promise.all(Array.from({ length: 5 }, () => openApp(context, site.url, complaints))))];
     const before = site.server.tokenRequests();
+    const began = performance.now();
     await Promise.all(tabs.map(startCalls));
     await sleep(runMs);
     const requests = site.server.tokenRequests() - before;
+    const ranMs = performance.now() - began;
     const outcomes = await Promise.all(tabs.map(outcomesOf));
     describeRun('6 tabs', requests, site.answers.get(200) ?? 0);
     for (const each of outcomes) expect(Object.keys(each)).toEqual(['200']);
     expect([...site.answers.keys()]).toEqual([200]);
     // Each is renewed from the middle of its life on, or a tenth of its skew earlier.
-    expect(requests).toBeLessThanOrEqual(runMs / (lifetimeS * 450) + 1);
+    expect(requests).toBeLessThanOrEqual(ranMs / (lifetimeS * 450) + 1);
     expect(requests).toBeGreaterThanOrEqual(runMs / (lifetimeS * 1000) - 1);
     expect(site.server.refusals).toEqual([]);
     expect(await Promise.all(tabs.map((tab) => tab.evaluate(() => app.session.snapshot().renewal)))).toEqual(Array(6).fill('worker'));
