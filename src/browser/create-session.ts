@@ -1,11 +1,13 @@
 import type { AccessToken } from '../core/access-token.js';
 import { checkOptions } from '../core/check-option.js';
 import { isTokenError, TokenError } from '../core/errors.js';
-import { isolated } from '../core/isolated.js';
 import type { GetTokenOptions, TokenSource } from '../core/token-source.js';
 import { abortable, withTimeLimit } from '../core/waiting.js';
+import { watched } from '../core/watched.js';
 import { createHttpClient } from '../http/create-http-client.js';
+import { requestOf } from '../manager/decide.js';
 import { disposedError } from '../manager/failures.js';
+import { isUsable, renewsAt } from '../manager/state.js';
 import { targetKey } from '../manager/target-key.js';
 import type { TokenSnapshot } from '../manager/token-manager.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
@@ -16,9 +18,8 @@ import { ownUrl } from './own-url.js';
 import type { RenewalPlace, Session, SessionOptions, SessionSnapshot } from './session.js';
 import { setUpSession } from './session-setup.js';
 import { StoredSession } from './stored-session.js';
-import { storedUser } from './stored-user.js';
+import { isSignedIn, storedUser } from './stored-user.js';
 
-const facts = ['status', 'expiresAt', 'renewAt', 'lastError', 'state', 'user', 'renewal', 'renewalReason'] as const;
 const undecided: RenewalPlace = { renewal: undefined, renewalReason: undefined };
 // A file that is missing is not asked for again with every call.
 const reloadMs = 5_000;
@@ -36,7 +37,7 @@ export function createSession(options: SessionOptions): Session {
   const setup = setUpSession(options);
   const { clock, journal } = setup;
   const stored = new StoredSession(setup, async (request) => (await load()).prove(request));
-  const listeners = new Set<() => void>();
+  const { current, changed, subscribe, end } = watched(describe, journal.report);
   const gone = new AbortController();
   let live: LiveSession | undefined;
   let loading: Promise<LiveSession> | undefined;
@@ -44,7 +45,6 @@ export function createSession(options: SessionOptions): Session {
   let isRestored = false;
   let starting: Promise<SessionSnapshot> | undefined;
   let disposed: Promise<void> | undefined;
-  let snapshot: SessionSnapshot | undefined;
   let claims: { readonly of: string; readonly user: IdTokenClaims | undefined } | undefined;
 
   async function load(): Promise<LiveSession> {
@@ -118,7 +118,7 @@ export function createSession(options: SessionOptions): Session {
 
   // Served from what was stored, while the code that renews is on its way.
   async function early(key: string, ofLive: (session: LiveSession) => TokenSource, wanted: GetTokenOptions = {}): Promise<AccessToken> {
-    const { invalidToken, minValidMs, signal } = wanted;
+    const { signal } = wanted;
     signal?.throwIfAborted();
     if (disposed) throw disposedError();
     const ready = (starting ?? restore()).then(
@@ -126,9 +126,8 @@ export function createSession(options: SessionOptions): Session {
       () => undefined,
     );
     await abortable(abortable(ready, gone.signal), signal);
-    const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
     const held = live ? undefined : stored.held(key);
-    const decision = stored.decide(key, request);
+    const decision = stored.decide(key, requestOf(wanted));
     const renewed = async (): Promise<AccessToken> => ofLive(await load()).getToken(wanted);
     if (!held || !(decision.do === 'use' || decision.do === 'useAndRenew')) return abortable(abortable(renewed(), gone.signal), signal);
     if (decision.do === 'useAndRenew') renewed().catch(() => undefined);
@@ -139,32 +138,17 @@ export function createSession(options: SessionOptions): Session {
     const record = live?.record() ?? stored.record;
     const { idToken = '' } = record;
     if (claims?.of !== idToken) claims = { of: idToken, user: storedUser(record) };
-    const isSignedIn = record.ended === undefined && (record.refreshToken !== undefined || record.tokens.some((held) => stored.isUsable(held)));
     const isKnown = isRestored || (live !== undefined && starting === undefined);
-    const state = isSignedIn ? 'signed_in' : isKnown ? 'signed_out' : 'restoring';
-    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), ...(live?.place() ?? undecided), state, user: isSignedIn ? claims.user : undefined };
+    const isIn = isSignedIn(record, clock);
+    const state = isIn ? 'signed_in' : isKnown ? 'signed_out' : 'restoring';
+    return { ...(live?.tokens.snapshot() ?? storedSnapshot()), ...(live?.place() ?? undecided), state, user: isIn ? claims.user : undefined };
   }
 
   function storedSnapshot(): TokenSnapshot {
     const held = stored.held('');
     const { ended } = stored;
-    const status = disposed ? 'disposed' : stored.isUsable(held) ? 'ready' : ended ? 'ended' : 'empty';
-    const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
-    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: ended };
-  }
-
-  // The same object as long as it says the same.
-  function current(): SessionSnapshot {
-    const next = describe();
-    if (!facts.every((fact) => snapshot?.[fact] === next[fact])) snapshot = Object.freeze(next);
-    return snapshot ?? next;
-  }
-
-  function changed(): void {
-    const before = snapshot;
-    if (current() === before) return;
-    const failed = (): void => journal.report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
-    for (const listener of listeners) isolated(listener, undefined, failed);
+    const status = disposed ? 'disposed' : isUsable(held, clock) ? 'ready' : ended ? 'ended' : 'empty';
+    return { status, expiresAt: held?.token.expiresAt, renewAt: renewsAt(held), lastError: ended };
   }
 
   function dispose(): Promise<void> {
@@ -172,7 +156,7 @@ export function createSession(options: SessionOptions): Session {
       gone.abort(disposedError());
       await live?.tokens.dispose();
       changed();
-      listeners.clear();
+      end();
     })();
     return disposed;
   }
@@ -191,12 +175,7 @@ export function createSession(options: SessionOptions): Session {
       return !disposed && stored.decide('', undefined).do.startsWith('use') ? stored.held('')?.token : undefined;
     },
     snapshot: current,
-    subscribe(listener) {
-      // A wrapper of its own, so that one listener may be subscribed twice.
-      const each = (): void => listener();
-      listeners.add(each);
-      return () => listeners.delete(each);
-    },
+    subscribe,
     explain: () => journal.entries,
     get user() {
       return current().user;

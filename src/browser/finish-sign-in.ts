@@ -6,6 +6,7 @@ import { appStateOf } from './app-state.js';
 import { forgetCallback } from './callback.js';
 import { handOver } from './popup.js';
 import type { SignInTools } from './sign-in-tools.js';
+import { isSignedIn } from './stored-user.js';
 import type { Redeemed } from './tab-renewal.js';
 
 interface PageSignIn {
@@ -66,8 +67,7 @@ async function redeem(callback: URL, state: string, tools: SignInTools, isHere: 
   if (!isHere && (await isOfPopup(state, tools)) && (await handOver(callback, state, setup.clock))) return undefined;
   const transaction = taken.get(state) ?? (await transactions.take(state));
   if (transaction === undefined) {
-    const { ended, refreshToken, tokens } = tools.kept.record();
-    if (ended === undefined && (refreshToken !== undefined || tokens.length > 0)) return undefined;
+    if (isSignedIn(tools.kept.record(), setup.clock)) return undefined;
     throw new TokenError('callback_refused', 'nobody here began this sign-in, or it was finished before', { phase: 'authorization' });
   }
   taken.set(state, transaction);

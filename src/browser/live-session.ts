@@ -1,6 +1,5 @@
 import type { ProofRequest } from '../core/grant.js';
 import { checkTokenParameters } from '../core/token-parameters.js';
-import { digest } from '../core/random.js';
 import { buildManager } from '../manager/kept-tokens.js';
 import { disposedError } from '../manager/failures.js';
 import { recordName } from '../manager/record-name.js';
@@ -46,7 +45,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
   const storage = browserStorage(clock, journal.report, setup.keyStore);
   const store = options.store ?? storage.store;
   const { lock, keepFresh, maxTargets, skewMs, minValidMs } = options;
-  const name = await recordName({ id: setup.grantId }, '', digest);
+  const name = await recordName({ id: setup.grantId });
   // An old page after a deploy must not find it gone, with a code that is already spent.
   loadJose().catch(() => undefined);
   const renewal = await chooseRenewal(setup, storage, name, changed);

@@ -19,7 +19,7 @@ import { Journal } from '../manager/journal.js';
 import { checkRedirectUri } from '../protocol/authorization/redirect-uri.js';
 import { encryptedStore } from '../storage/encrypted.js';
 import { indexedDbKeyStore } from '../storage/indexed-db-key-store.js';
-import { indexedDbRecords } from '../storage/indexed-db-records.js';
+import { defaultDatabase, indexedDbRecords } from '../storage/indexed-db-records.js';
 import { webCryptoCipher } from '../storage/web-crypto-cipher.js';
 import type { SessionOptions } from './session.js';
 
@@ -77,7 +77,7 @@ export function setUpSession(options: SessionOptions): SessionSetup {
     clock,
     journal,
     grantId: JSON.stringify(['session', named, clientId, name, dpop]),
-    records: options.store ?? encryptedStore(indexedDbRecords('tokenkeep'), webCryptoCipher({ keyStore })),
+    records: options.store ?? encryptedStore(indexedDbRecords(defaultDatabase), webCryptoCipher({ keyStore })),
     keyStore,
     skewMs: checkDuration('skewMs', options.skewMs, 60_000),
     minValidMs: checkDuration('minValidMs', options.minValidMs, 5_000),

@@ -1,5 +1,4 @@
-import { digest } from '../core/random.js';
-import { ageMs, instant } from '../core/instant.js';
+import { instant } from '../core/instant.js';
 import type { TokenError } from '../core/errors.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { Prove } from '../core/access-token.js';
@@ -9,6 +8,8 @@ import { unavailable } from '../core/unavailable.js';
 import { parseRecord } from '../manager/parse-record.js';
 import { recordName } from '../manager/record-name.js';
 import { emptyRecord, type GrantRecord, type HeldToken } from '../manager/state.js';
+import { channelOf, tellChange } from '../storage/change-hint.js';
+import { defaultDatabase } from '../storage/indexed-db-records.js';
 import type { SessionSetup } from './session-setup.js';
 
 const limitMs = 5_000;
@@ -59,10 +60,6 @@ export class StoredSession {
     return decide(known, request, clock.now(), clock.monotonicMs());
   }
 
-  isUsable(held: HeldToken | undefined): held is HeldToken {
-    return held !== undefined && ageMs(held, this.#setup.clock) < held.refuseAgeMs;
-  }
-
   /**
    * Signs out without the code that could tell the server: a record that is gone counts as signed out in all tabs.
    * @throws {TokenError} `store_unavailable`
@@ -80,15 +77,11 @@ export class StoredSession {
     };
     await withTimeLimit(clock, limitMs, removed, slow);
     // As the store itself tells it, whose code is not here.
-    if (options.store === undefined) {
-      const news = new BroadcastChannel('tokenkeep:tokenkeep');
-      news.postMessage({ v: 1, kind: 'removed', key: name, generation: '' });
-      news.close();
-    }
+    if (options.store === undefined) tellChange(channelOf(defaultDatabase), 'removed', name, '');
     this.forget();
   }
 
   #name(): Promise<string> {
-    return recordName({ id: this.#setup.grantId }, '', digest);
+    return recordName({ id: this.#setup.grantId });
   }
 }

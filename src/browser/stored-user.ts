@@ -1,5 +1,6 @@
+import type { Clock } from '../core/clock.js';
 import { readClaims } from '../core/read-claims.js';
-import type { GrantRecord } from '../manager/state.js';
+import { type GrantRecord, isUsable } from '../manager/state.js';
 import type { IdTokenClaims } from '../protocol/authorization/id-token.js';
 
 /** Who a record says is signed in. Its ID token was validated when it came. */
@@ -10,4 +11,9 @@ export function storedUser({ idToken = '' }: GrantRecord): IdTokenClaims | undef
 
 function isIdentified(claims: object): claims is IdTokenClaims {
   return 'sub' in claims && typeof claims.sub === 'string';
+}
+
+/** Whether a record gives, or can get, an access token. */
+export function isSignedIn({ ended, refreshToken, tokens }: GrantRecord, clock: Clock): boolean {
+  return ended === undefined && (refreshToken !== undefined || tokens.some((held) => isUsable(held, clock)));
 }

@@ -1,6 +1,5 @@
 import type { TokenEvent } from '../core/events.js';
 import type { GrantContext } from '../core/grant.js';
-import { digest } from '../core/random.js';
 import { systemClock } from '../core/system-clock.js';
 import type { TokenSet } from '../core/token-set.js';
 import type { TokenStore } from '../core/token-store.js';
@@ -45,7 +44,7 @@ export class WorkerSession {
    * @throws {TokenError} `invalid_option`
    */
   static async open(options: WorkerSessionOptions, { store, keyStore }: WorkerStorage, changed: () => void): Promise<WorkerSession> {
-    const name = await recordName({ id: options.grantId }, '', digest);
+    const name = await recordName({ id: options.grantId });
     return new WorkerSession(sessionGrant(options, options.grantId, name, keyStore, true), options, store, changed);
   }
 

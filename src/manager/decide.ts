@@ -1,6 +1,7 @@
 import type { TokenError } from '../core/errors.js';
 import type { RenewalReason } from '../core/events.js';
 import { elapsedMs } from '../core/instant.js';
+import type { GetTokenOptions } from '../core/token-source.js';
 import type { Cooldown, HeldToken } from './state.js';
 
 /** What is known about one target when somebody asks for a token. */
@@ -20,6 +21,11 @@ export interface TokenRequest {
   /** Value of an access token that a resource server refused. */
   readonly invalidToken?: string | undefined;
   readonly minValidMs?: number | undefined;
+}
+
+/** The same, from what a caller says; undefined for nothing. */
+export function requestOf({ invalidToken, minValidMs }: GetTokenOptions): TokenRequest | undefined {
+  return invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
 }
 
 /** What to do, as data. `use` and `useAndRenew` serve the held token at once. */

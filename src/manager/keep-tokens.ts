@@ -1,11 +1,10 @@
 import type { AccessToken } from '../core/access-token.js';
-import { isolated } from '../core/isolated.js';
-import { ageMs } from '../core/instant.js';
 import { monotonicMsAt } from '../core/system-clock.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
+import { watched } from '../core/watched.js';
 import { askGrant } from './ask-grant.js';
-import { type Decision, decide, type TokenRequest } from './decide.js';
+import { type Decision, decide, requestOf, type TokenRequest } from './decide.js';
 import { disposedError, firstFailure, sessionChanged } from './failures.js';
 import type { Journal } from './journal.js';
 import { keepFresh } from './keep-fresh.js';
@@ -13,7 +12,7 @@ import { toTokenSets } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { type Renewals, renewalsOf } from './renewals.js';
 import { limits } from './retry.js';
-import type { HeldToken } from './state.js';
+import { type HeldToken, isUsable, renewsAt } from './state.js';
 import { type TargetCache, targetCache } from './target-cache.js';
 import type { TargetEntry } from './target-entry.js';
 import { targetKey } from './target-key.js';
@@ -21,7 +20,6 @@ import type { TokenManager, TokenSnapshot } from './token-manager.js';
 
 // Shared, so that the hot path allocates nothing.
 const noWish: GetTokenOptions = {};
-const facts = ['status', 'expiresAt', 'renewAt', 'lastError'] as const;
 
 /** A manager, and what the rooms above it do more with. */
 export interface ManagerParts {
@@ -42,10 +40,9 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
   const { clock, grant, oneRecord, report } = tools;
   const targets = targetCache(tools);
   const { own } = targets;
-  const listeners = new Set<() => void>();
+  const state = watched(describe, report);
   const renewals = renewalsOf(targets, tools, changed);
   const look = isKeptFresh ? keepFresh(own, renewals, tools) : undefined;
-  let snapshot: TokenSnapshot | undefined;
   let seenEpoch = 0;
   let disposed: Promise<void> | undefined;
   const gone = new AbortController();
@@ -59,11 +56,10 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     return decide(entry, request, wall, monotonicMsAt(wall, clock));
   }
 
-  const isUsable = (held: HeldToken | undefined): held is HeldToken => held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
-
   // The hot path: what is served at once is one promise for all who ask for the same token.
-  function serve(entry: TargetEntry, { invalidToken, minValidMs, signal }: GetTokenOptions = noWish): Promise<AccessToken> {
-    const request = invalidToken || minValidMs !== undefined ? { invalidToken: invalidToken?.value, minValidMs } : undefined;
+  function serve(entry: TargetEntry, wanted: GetTokenOptions = noWish): Promise<AccessToken> {
+    const { signal } = wanted;
+    const request = requestOf(wanted);
     const decided = !disposed && !signal?.aborted && ask(entry, request).do;
     const served = decided === 'use' && entry.held;
     if (!served) return decided === 'useAndRenew' ? serveLater(entry, request, signal) : serveAfterWait(entry, request, signal);
@@ -96,7 +92,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     } catch (error) {
       // A wish for a longer life is best effort: what there is still serves.
       const { held } = entry;
-      if (!isUsable(held) || held.token.value === request?.invalidToken || disposed || signal?.aborted) throw error;
+      if (!isUsable(held, clock) || held.token.value === request?.invalidToken || disposed || signal?.aborted) throw error;
       return held.token;
     }
     return serveLater(entry, request, signal);
@@ -138,29 +134,19 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
 
   function changed(): void {
     if (!disposed) look?.();
-    const before = snapshot;
     const { epoch } = own.keeper.record;
     // Another user's tokens may look the same from here.
-    if (current() === before && epoch === seenEpoch) return;
+    const isNews = epoch !== seenEpoch;
     seenEpoch = epoch;
-    const failed = (): void => report({ type: 'warning', code: 'listener_failed', message: 'a subscriber failed' });
-    for (const listener of listeners) isolated(listener, undefined, failed);
+    state.changed(isNews);
   }
 
   function describe(): TokenSnapshot {
     const { held, flight, cooldown, ended } = own;
     const failed = !ended ? 'failed' : 'ended';
-    const idle = isUsable(held) ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : failed;
-    const renewAt = !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
+    const idle = isUsable(held, clock) ? 'ready' : (cooldown ?? ended) === undefined ? 'empty' : failed;
     const status = disposed ? 'disposed' : flight ? 'renewing' : idle;
-    return { status, expiresAt: held?.token.expiresAt, renewAt, lastError: cooldown?.error ?? ended };
-  }
-
-  // The same object as long as it says the same.
-  function current(): TokenSnapshot {
-    const next = describe();
-    if (!facts.every((fact) => snapshot?.[fact] === next[fact])) snapshot = Object.freeze(next);
-    return snapshot ?? next;
+    return { status, expiresAt: held?.token.expiresAt, renewAt: renewsAt(held), lastError: cooldown?.error ?? ended };
   }
 
   function dispose(): Promise<void> {
@@ -169,7 +155,7 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
       gone.abort(disposedError());
       look?.('end');
       changed();
-      listeners.clear();
+      state.end();
     }
     return disposed;
   }
@@ -182,13 +168,8 @@ export function keepTokens(tools: RenewalTools, journal: Journal, isKeptFresh: b
     },
     ready: async (wanted) => void (await serve(own, wanted)),
     peek: () => (!disposed && ask(own).do.startsWith('use') ? own.held?.token : undefined),
-    snapshot: current,
-    subscribe(listener) {
-      // A wrapper of its own, so that one listener may be subscribed twice.
-      const each = (): void => listener();
-      listeners.add(each);
-      return () => listeners.delete(each);
-    },
+    snapshot: state.current,
+    subscribe: state.subscribe,
     explain: () => journal.entries,
     revoke: async () => (await forget('revoked')).revoked,
     clear: async () => void (await forget('cleared')),

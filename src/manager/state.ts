@@ -1,6 +1,7 @@
 import type { AccessToken, Prove } from '../core/access-token.js';
+import type { Clock } from '../core/clock.js';
 import type { TokenError } from '../core/errors.js';
-import type { Instant } from '../core/instant.js';
+import { ageMs, type Instant } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
 
 /** An access token in use, with the ages at which its treatment changes. */
@@ -95,4 +96,14 @@ export function holdToken(tokens: TokenSet, token: AccessToken, targetKey: strin
     refuseAgeMs,
     repeatedUntilAgeMs: repeated ? (lifetimeMs === undefined ? unknownLifetimeGuardMs : lifetimeMs / 3) : 0,
   };
+}
+
+/** Whether it may still be handed out. */
+export function isUsable(held: HeldToken | undefined, clock: Clock): held is HeldToken {
+  return held !== undefined && ageMs(held, clock) < held.refuseAgeMs;
+}
+
+/** From when it is renewed behind the callers, in epoch milliseconds; undefined when it never is. */
+export function renewsAt(held: HeldToken | undefined): number | undefined {
+  return !held || held.renewAgeMs === Infinity ? undefined : Math.round(held.wall + held.renewAgeMs);
 }

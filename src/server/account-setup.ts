@@ -94,7 +94,7 @@ export function setUpAccounts(options: AccountsOptions): AccountSetup {
     subjectMember,
     rawMembers,
     grantOf: (accountId) => ({ ...grant, id: idOf(accountId) }),
-    keyOf: (accountId) => recordName({ id: idOf(accountId) }, '', digest),
+    keyOf: (accountId) => recordName({ id: idOf(accountId) }),
     indexOf: (accountId, record) => accountIndex(accountId, record, tools),
     connectionKey: async (handle) => `${connectionPrefix}${await digest(JSON.stringify([...own, handle]))}`,
     sweepName: async () => `tokenkeep:1:sweep:${await digest(JSON.stringify(own))}`,

@@ -1,16 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import { isolated } from '../core/isolated.js';
+import { type ChangeHint, hintVersion, openChannel, tellChange } from './change-hint.js';
 
-const version = 1;
 const intervalMs = 100;
-
-/** What goes from tab to tab. Keys are digests, and a generation is the random version of a write: no token material. */
-interface ChangeHint {
-  readonly v: number;
-  readonly kind: 'written' | 'removed';
-  readonly key: string;
-  readonly generation: string;
-}
 
 export interface ChangeHints {
   tell(kind: ChangeHint['kind'], key: string, generation: string): void;
@@ -27,20 +19,17 @@ export function changeHints(name: string, clock: Clock): ChangeHints {
   let listening: BroadcastChannel | undefined;
 
   const listen = (): void => {
-    listening ??= channel(name);
+    listening ??= openChannel(name);
     if (listening === undefined) return;
     listening.onmessage = ({ data }) => {
       const { v, key } = Object(data);
-      for (const subscription of v === version ? [...subscriptions] : []) if (subscription.key === key) subscription.hint();
+      for (const subscription of v === hintVersion ? [...subscriptions] : []) if (subscription.key === key) subscription.hint();
     };
   };
 
   return {
     tell(kind, key, generation) {
-      const open = listening ?? channel(name);
-      open?.postMessage({ v: version, kind, key, generation } satisfies ChangeHint);
-      // An open channel may keep a page out of the back/forward cache.
-      if (open !== listening) open?.close();
+      tellChange(name, kind, key, generation, listening);
     },
 
     subscribe(key, listener) {
@@ -57,14 +46,6 @@ export function changeHints(name: string, clock: Clock): ChangeHints {
       };
     },
   };
-}
-
-function channel(name: string): BroadcastChannel | undefined {
-  try {
-    return new BroadcastChannel(name);
-  } catch {
-    return undefined;
-  }
 }
 
 // The first call at once, and one more after the last.

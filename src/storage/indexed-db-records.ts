@@ -3,6 +3,7 @@ import type { TokenStore } from '../core/token-store.js';
 import { unavailable } from '../core/unavailable.js';
 import { useDatabase } from './use-database.js';
 
+export const defaultDatabase = 'tokenkeep';
 const entryVersion = 1;
 
 interface Entry {

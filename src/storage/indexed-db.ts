@@ -3,8 +3,9 @@ import type { Clock } from '../core/clock.js';
 import { systemClock } from '../core/system-clock.js';
 import type { TokenStore } from '../core/token-store.js';
 import { webLock } from '../locks/web.js';
+import { channelOf } from './change-hint.js';
 import { changeHints } from './change-hints.js';
-import { indexedDbRecords } from './indexed-db-records.js';
+import { defaultDatabase, indexedDbRecords } from './indexed-db-records.js';
 
 export { type IndexedDbKeyStoreOptions, indexedDbKeyStore } from './indexed-db-key-store.js';
 
@@ -25,10 +26,10 @@ export interface IndexedDbStoreOptions {
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): TokenStore {
   checkOptions('indexedDbStore', options, ['name', 'clock']);
   checkPort('clock', options.clock, ['now', 'monotonicMs', 'sleep']);
-  const { name = 'tokenkeep', clock = systemClock } = options;
+  const { name = defaultDatabase, clock = systemClock } = options;
   checkString('name', name);
   const records = indexedDbRecords(name);
-  const hints = changeHints(`tokenkeep:${name}`, clock);
+  const hints = changeHints(channelOf(name), clock);
   return {
     shared: true,
     lock: webLock({ clock }),

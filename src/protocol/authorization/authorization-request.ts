@@ -11,6 +11,7 @@ import type { AuthorizationTransaction } from './authorization-transaction.js';
 import { requireEndpoint } from '../issuer/require-endpoint.js';
 import { pickMembers } from '../wire/response-members.js';
 import type { ServerMetadata } from '../issuer/server-metadata.js';
+import { setParameters, withParameters } from './with-parameters.js';
 import { parseExpiresIn } from '../wire/to-token-set.js';
 
 /** A sign-in that is about to begin. */
@@ -86,8 +87,7 @@ function usesPkce({ auth, preset }: AuthorizationServer, metadata: ServerMetadat
 
 async function parametersOf({ dpop }: AuthorizationServer, { parameters }: SignIn, transaction: AuthorizationTransaction): Promise<URLSearchParams> {
   const { clientId, redirectUri, state, nonce, codeVerifier } = transaction;
-  const all = new URLSearchParams(parameters);
-  const own = {
+  return setParameters(new URLSearchParams(parameters), {
     response_type: 'code',
     client_id: clientId,
     redirect_uri: redirectUri,
@@ -96,9 +96,7 @@ async function parametersOf({ dpop }: AuthorizationServer, { parameters }: SignI
     ...(codeVerifier !== undefined && { code_challenge: await digest(codeVerifier), code_challenge_method: 'S256' }),
     // Without the key the code is worth nothing (RFC 9449 §10).
     dpop_jkt: await dpop?.thumbprint(),
-  };
-  for (const [name, value] of Object.entries(own)) if (value !== undefined) all.set(name, value);
-  return all;
+  });
 }
 
 // A margin for the way to the server and back.
@@ -122,12 +120,4 @@ function pusher(server: AuthorizationServer, body: URLSearchParams, secrets: rea
     }
     return new URLSearchParams({ client_id: server.clientId, request_uri: pushed.uri });
   };
-}
-
-// A query that the endpoint has of its own is kept (RFC 6749 §3.1).
-function withParameters(endpoint: string, parameters: URLSearchParams): string {
-  const url = new URL(endpoint);
-  for (const name of new Set(parameters.keys())) url.searchParams.delete(name);
-  for (const [name, value] of parameters) url.searchParams.append(name, value);
-  return url.href;
 }

@@ -1,5 +1,6 @@
 import type { GrantContext } from '../../core/grant.js';
 import type { AuthorizationServer } from '../issuer/authorization-server.js';
+import { setParameters, withParameters } from './with-parameters.js';
 
 /** What the provider is told when a user signs out there too. */
 export interface EndSessionOptions {
@@ -21,14 +22,9 @@ export async function endSessionUrl(server: AuthorizationServer, options: EndSes
   const { idTokenHint, postLogoutRedirectUri, state } = options;
   const { logout = 'oidc' } = preset;
   if (logout === 'none') return undefined;
-  if (logout !== 'oidc') return withParameters(logout.url, { [logout.clientIdParam]: clientId, [logout.redirectParam]: postLogoutRedirectUri });
+  const urlOf = (endpoint: string, own: Readonly<Record<string, string | undefined>>) => withParameters(endpoint, setParameters(new URLSearchParams(), own));
+  if (logout !== 'oidc') return urlOf(logout.url, { [logout.clientIdParam]: clientId, [logout.redirectParam]: postLogoutRedirectUri });
   const endpoint = (await server.metadata(context)).end_session_endpoint;
   const parameters = { client_id: clientId, id_token_hint: idTokenHint, post_logout_redirect_uri: postLogoutRedirectUri, state };
-  return endpoint === undefined ? undefined : withParameters(endpoint, parameters);
-}
-
-function withParameters(endpoint: string, parameters: Readonly<Record<string, string | undefined>>): string {
-  const url = new URL(endpoint);
-  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
-  return url.href;
+  return endpoint === undefined ? undefined : urlOf(endpoint, parameters);
 }
