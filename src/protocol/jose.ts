@@ -1,14 +1,6 @@
-// All that is used of jose, so that a bundler can leave out the rest of what is loaded on demand.
-export {
-  calculateJwkThumbprint,
-  createLocalJWKSet,
-  decodeProtectedHeader,
-  errors,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  importPKCS8,
-  jwtVerify,
-  SignJWT,
-  UnsecuredJWT,
-} from 'jose';
+// All that is used of jose in a browser, by the files that it lies in: a bundler that splits keeps a whole package together.
+export { decodeProtectedHeader } from 'jose/decode/protected_header';
+export { createLocalJWKSet } from 'jose/jwks/local';
+export { SignJWT } from 'jose/jwt/sign';
+export { UnsecuredJWT } from 'jose/jwt/unsecured';
+export { jwtVerify } from 'jose/jwt/verify';

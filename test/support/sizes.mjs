@@ -32,10 +32,10 @@ const budgets = [
 
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
 const splitBudgets = [
-  { name: 'createSession, first load', code: session, external: [], max: 22_300, goal: 18_000 },
-  { name: 'createSession, everything', code: session, external: [], all: true, max: 64_500, goal: 36_000 },
-  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_750, goal: 9_000 },
-  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 56_000, goal: 27_000 },
+  { name: 'createSession, first load', code: session, external: [], max: 22_200, goal: 18_000 },
+  { name: 'createSession, everything', code: session, external: [], all: true, max: 62_100, goal: 36_000 },
+  { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_600, goal: 9_000 },
+  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 53_500, goal: 27_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */
@@ -112,9 +112,11 @@ async function splitBytes({ code, external, all = false }) {
     outdir: 'bundle',
   });
   const { outputs } = metafile;
-  const loaded = new Set(Object.keys(outputs).filter((path) => all || path.endsWith('/stdin.js')));
+  // Esbuild writes a file for every import() that it reads, also where nothing is left that would load it.
+  const loaded = new Set(Object.keys(outputs).filter((path) => path.endsWith('/stdin.js')));
   for (const path of loaded)
-    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement' && outputs[next]) loaded.add(next);
+    for (const { path: next, kind } of outputs[path]?.imports ?? [])
+      if ((kind === 'import-statement' || (all && kind === 'dynamic-import')) && outputs[next]) loaded.add(next);
   const files = outputFiles.filter(({ path }) => [...loaded].some((name) => path.endsWith(name)));
   return files.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0);
 }

@@ -1,4 +1,4 @@
-import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } from 'jose';
+import type { errors, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, JWTVerifyResult } from 'jose';
 import type { GrantContext } from '../../core/grant.js';
 import type { AuthorizationServer } from '../issuer/authorization-server.js';
 import { loadJose } from '../load-jose.js';
@@ -43,10 +43,10 @@ export async function verifySigned(server: AuthorizationServer, jwt: string, exp
     ...(maxAgeS !== undefined && { maxTokenAge: maxAgeS }),
   };
   if (preset.idTokenSignature === 'tls') {
-    const { decodeProtectedHeader, errors, UnsecuredJWT } = await loadJose();
+    const { decodeProtectedHeader, UnsecuredJWT } = await loadJose();
     const { alg = '' } = decodeProtectedHeader(jwt);
     // Made with the client's own secret, which a public client has not.
-    if (!algorithms.includes(alg) && !(auth.method !== 'none' && /^HS(256|384|512)$/.test(alg))) throw new errors.JOSEAlgNotAllowed();
+    if (!algorithms.includes(alg) && !(auth.method !== 'none' && /^HS(256|384|512)$/.test(alg))) throw refusal('ERR_JOSE_ALG_NOT_ALLOWED');
     const { payload } = UnsecuredJWT.decode(`${noSignature}.${jwt.split('.')[1]}.`, options);
     return { claims: payload, alg };
   }
@@ -68,21 +68,23 @@ export async function verifySigned(server: AuthorizationServer, jwt: string, exp
 // {"alg":"none"}: lets jose look at claims alone.
 const noSignature = 'eyJhbGciOiJub25lIn0';
 
+const wrongSignature = 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED';
+
 // Without a `kid` any key of the right kind may be meant.
 async function verifyWithAny(jwt: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions): Promise<JWTVerifyResult> {
-  const { errors, jwtVerify } = await loadJose();
+  const { jwtVerify } = await loadJose();
   try {
     return await jwtVerify(jwt, getKey, options);
   } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    if (!matchesSeveral(error)) throw error;
     for await (const key of error) {
       try {
         return await jwtVerify(jwt, key, options);
       } catch (failed) {
-        if (!(failed instanceof errors.JWSSignatureVerificationFailed)) throw failed;
+        if (codeOf(failed) !== wrongSignature) throw failed;
       }
     }
-    throw new errors.JWSSignatureVerificationFailed();
+    throw refusal(wrongSignature);
   }
 }
 
@@ -96,8 +98,17 @@ export function describeRefusal(error: unknown): string | undefined {
   if (typeof claim === 'string' && claimNames.test(claim)) return `its "${claim}" is missing or not as it has to be`;
   if (code === 'ERR_JOSE_ALG_NOT_ALLOWED') return 'its algorithm is not an allowed one; preset.idTokenAlgorithms names them';
   if (code === 'ERR_JWKS_NO_MATCHING_KEY') return 'the server publishes no key that fits it';
-  if (code === 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') return 'its signature is wrong';
+  if (code === wrongSignature) return 'its signature is wrong';
   return 'it cannot be read';
+}
+
+// An error as jose makes them: its classes weigh more than their codes.
+function refusal(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
+
+function matchesSeveral(error: unknown): error is errors.JWKSMultipleMatchingKeys {
+  return codeOf(error) === 'ERR_JWKS_MULTIPLE_MATCHING_KEYS';
 }
 
 // What an error of jose's calls itself.

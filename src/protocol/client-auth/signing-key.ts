@@ -2,7 +2,7 @@ import type { JWK } from 'jose';
 import { invalidOption } from '../../core/check-option.js';
 import { decodePem } from './certificate.js';
 import { keyAlgorithm } from '../key-algorithm.js';
-import { loadJose } from '../load-jose.js';
+import { loadJoseKeys } from '../load-jose.js';
 
 /** How assertions are signed (RFC 7518 §3.1, RFC 8037, RFC 9864): never `none`, never with a shared secret. */
 export type AssertionAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'EdDSA' | 'Ed25519';
@@ -32,7 +32,7 @@ export function checkPrivateKey(option: string, key: unknown, wanted: AssertionA
 export async function importPrivateKey(option: string, key: PrivateKey, alg: AssertionAlgorithm): Promise<CryptoKey> {
   if (isCryptoKey(key)) return key;
   try {
-    const { importJWK, importPKCS8 } = await loadJose();
+    const { importJWK, importPKCS8 } = await loadJoseKeys();
     const options = { extractable: false };
     const imported = typeof key === 'string' ? await importPKCS8(pemOf(key) ?? '', alg, options) : await importJWK(key, alg, options);
     if (isCryptoKey(imported) && ofCryptoKey(imported).length > 0) return imported;

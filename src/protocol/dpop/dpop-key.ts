@@ -2,9 +2,9 @@ import type { JWK } from 'jose';
 import { checkPort, checkString, invalidOption } from '../../core/check-option.js';
 import { isTokenError, TokenError } from '../../core/errors.js';
 import type { KeyStore } from '../../core/key-store.js';
-import { keyAlgorithm } from '../key-algorithm.js';
+import { keyAlgorithm, keyParameters } from '../key-algorithm.js';
+import { digest } from '../../core/random.js';
 import { unavailable } from '../../core/unavailable.js';
-import { loadJose } from '../load-jose.js';
 
 /** How proofs are signed. */
 export type DpopAlgorithm = 'ES256' | 'PS256' | 'RS256' | 'EdDSA';
@@ -52,10 +52,8 @@ export function dpopKeyReader(options: DpopKeyOptions): () => Promise<DpopKey> {
   };
 }
 
-// Loaded when there is something to sign: who has a secret starts without it, which Node needs 40 ms less for.
-async function newPair(alg: DpopAlgorithm = 'ES256'): Promise<CryptoKeyPair> {
-  const { generateKeyPair } = await loadJose();
-  return generateKeyPair(alg);
+function newPair(alg: DpopAlgorithm = 'ES256'): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(keyParameters(alg), false, ['sign', 'verify']);
 }
 
 async function newKey(alg: DpopAlgorithm = 'ES256'): Promise<DpopKey> {
@@ -97,13 +95,15 @@ function given(key: unknown, wanted: DpopAlgorithm | undefined): () => Promise<D
   checkAlgorithm(alg, wanted);
   return async () => {
     try {
-      const { importJWK } = await loadJose();
-      const [privateKey, publicKey] = await Promise.all([importJWK(jwk, alg), importJWK(publicPart(jwk), alg)]);
-      if (!(privateKey instanceof Uint8Array) && !(publicKey instanceof Uint8Array)) return await ofPair({ privateKey, publicKey }, alg, false);
+      const { subtle } = crypto;
+      const parameters = keyParameters(alg);
+      const privateKey = await subtle.importKey('jwk', jwk, parameters, false, ['sign']);
+      const publicKey = await subtle.importKey('jwk', publicPart(jwk), parameters, true, ['verify']);
+      return await ofPair({ privateKey, publicKey }, alg, false);
     } catch {
       // What others say of a private key may quote it.
+      throw invalidOption('key', usable, key);
     }
-    throw invalidOption('key', usable, key);
   };
 }
 
@@ -112,9 +112,9 @@ function checkAlgorithm(own: DpopAlgorithm, wanted: DpopAlgorithm | undefined): 
 }
 
 async function ofPair({ privateKey, publicKey }: CryptoKeyPair, alg: DpopAlgorithm, isNew: boolean): Promise<DpopKey> {
-  const { calculateJwkThumbprint, exportJWK } = await loadJose();
-  const publicJwk = publicPart(await exportJWK(publicKey));
-  return { alg, privateKey, publicJwk, thumbprint: await calculateJwkThumbprint(publicJwk), isNew };
+  const publicJwk = publicPart(await crypto.subtle.exportKey('jwk', publicKey));
+  // RFC 7638 §3: the required members alone, in the order of their names.
+  return { alg, privateKey, publicJwk, thumbprint: await digest(JSON.stringify(publicJwk)), isNew };
 }
 
 function isKeyPair(value: unknown): value is CryptoKeyPair {
@@ -123,19 +123,23 @@ function isKeyPair(value: unknown): value is CryptoKeyPair {
   return signs && publicKey?.type === 'public' && publicKey.extractable === true && keyAlgorithm(privateKey) === keyAlgorithm(publicKey);
 }
 
-const publicMembers = ['kty', 'crv', 'x', 'y', 'n', 'e'];
+const publicMembers = ['crv', 'e', 'kty', 'n', 'x', 'y'] as const;
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi'];
 
 // A copy, so that nobody changes the key afterwards; undefined when it cannot be a private key.
 function copyOf(jwk: unknown): JWK | undefined {
-  const members = [...publicMembers, ...privateMembers, 'alg'].map((name): [string, unknown] => [name, Reflect.get(Object(jwk), name)]);
-  const copy = Object.fromEntries(members.filter(([, value]) => value !== undefined));
+  const copy = membersOf(jwk, [...publicMembers, ...privateMembers, 'alg']);
   const fits = Object.values(copy).every((value) => typeof value === 'string' && /^[\w-]+$/.test(value));
   return fits && copy['d'] !== undefined ? copy : undefined;
 }
 
-function publicPart(jwk: JWK): JWK {
-  return Object.fromEntries(Object.entries(jwk).filter(([name]) => publicMembers.includes(name)));
+function publicPart(jwk: object): JWK {
+  return membersOf(jwk, publicMembers);
+}
+
+function membersOf(jwk: unknown, names: readonly string[]): JWK {
+  const members = names.map((name): [string, unknown] => [name, Reflect.get(Object(jwk), name)]);
+  return Object.fromEntries(members.filter(([, value]) => value !== undefined));
 }
 
 function jwkAlgorithm({ kty, crv, x, y, d, n = '', ...jwk }: JWK, wanted: DpopAlgorithm | undefined): DpopAlgorithm | undefined {
