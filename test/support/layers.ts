@@ -12,7 +12,7 @@ const below = ['core', 'protocol', 'manager', 'locks', 'storage', 'http'];
 /** The layers, lowest first. `.` stands for the entry points, `src/*.ts`. */
 export const layers: Readonly<Record<string, Layer>> = {
   core: { folders: [], packages: ['jose'] },
-  protocol: { folders: ['core'], packages: ['oauth4webapi', 'jose'] },
+  protocol: { folders: ['core'], packages: ['jose'] },
   manager: { folders: ['core'], packages: [] },
   locks: { folders: ['core'], packages: [] },
   storage: { folders: ['core', 'locks'], packages: ['jose', 'idb-keyval'] },

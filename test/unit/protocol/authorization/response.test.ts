@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import * as oauth from 'oauth4webapi';
 import { describe, expect, it } from 'vitest';
 import { readAuthorizationResponse } from '../../../../src/protocol/authorization/authorization-response.js';
 import { stateOf, withoutResponse } from '../../../../src/protocol/authorization/callback-url.js';
@@ -241,3 +243,61 @@ describe('a URL in the address bar', () => {
     expect(withoutResponse(new URL('https://app.example/cb?code=1&state=2#section'))).toBe('https://app.example/cb#section');
   });
 });
+
+describe('a callback, judged by oauth4webapi as well', () => {
+  const { issuer, state } = transaction;
+  const values = (...good: string[]) =>
+    fc.array(fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...good) }, fc.constantFrom('', 'x', 'https://as.test/')), { maxLength: 2 });
+  const parts = {
+    state: values(state),
+    iss: values(issuer),
+    error: values('access_denied'),
+    code: values('c-1'),
+    response: fc.subarray(['jwt']),
+    id_token: fc.subarray(['t']),
+  };
+  const mostly = <T>(good: T, any: fc.Arbitrary<T>) => fc.oneof({ weight: 4, arbitrary: fc.constant(good) }, any);
+  const responses = fc.record({
+    state: mostly([state], parts.state),
+    iss: mostly([issuer], parts.iss),
+    error: mostly<string[]>([], parts.error),
+    code: mostly(['c-1'], parts.code),
+    response: mostly<string[]>([], parts.response),
+    id_token: mostly<string[]>([], parts.id_token),
+    isIssuerNamed: fc.boolean(),
+  });
+
+  it('is never taken where the library refuses it, and an error of the server is one to both [A4] [A6]', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(responses, ({ isIssuerNamed, ...members }) => {
+        const url = new URL(redirectUri);
+        for (const [name, all] of Object.entries(members)) for (const value of all) url.searchParams.append(name, value);
+        const server = { issuer, authorization_response_iss_parameter_supported: isIssuerNamed };
+        const judged = outcomeOf(
+          () => oauth.validateAuthResponse(server, { client_id: 'app' }, url, state),
+          (error) => error instanceof oauth.AuthorizationResponseError,
+        );
+        const read = outcomeOf(
+          () => readAuthorizationResponse(url, { ...transaction, isIssuerNamed }, clock),
+          (error) => Reflect.get(Object(error), 'oauthError') !== undefined,
+        );
+        seen.add(`${judged} ${read}`);
+        // It looks for the code in a later step, and for a token in the URL only where there is no error.
+        const isUsable = members.code.length === 1 && members.code[0] !== '' && members.id_token.length === 0;
+        expect(read).toBe(isUsable || (judged === 'error' && members.id_token.length === 0) ? judged : 'refused');
+      }),
+      { numRuns: 2_000 },
+    );
+    expect([...seen].sort()).toEqual(['error error', 'error refused', 'refused refused', 'taken refused', 'taken taken']);
+  });
+});
+
+function outcomeOf(judge: () => unknown, isError: (error: unknown) => boolean): 'taken' | 'error' | 'refused' {
+  try {
+    judge();
+    return 'taken';
+  } catch (error) {
+    return isError(error) ? 'error' : 'refused';
+  }
+}
