@@ -3,7 +3,7 @@ import { TokenError } from '../core/errors.js';
 import type { TokenEvent } from '../core/events.js';
 import { withTimeLimit } from '../core/waiting.js';
 import { adopt } from '../manager/adopt.js';
-import { asTokenError } from '../manager/failures.js';
+import { asTokenError } from '../manager/as-token-error.js';
 import type { Renew } from '../manager/renewal-tools.js';
 import { limits } from '../manager/retry.js';
 import type { BrowserStorage } from './browser-storage.js';

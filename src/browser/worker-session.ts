@@ -5,7 +5,7 @@ import type { TokenSet } from '../core/token-set.js';
 import type { TokenStore } from '../core/token-store.js';
 import type { KeyStore } from '../core/key-store.js';
 import { buildManager, type KeptTokens } from '../manager/kept-tokens.js';
-import { asTokenError } from '../manager/failures.js';
+import { asTokenError } from '../manager/as-token-error.js';
 import { Journal } from '../manager/journal.js';
 import { recordName } from '../manager/record-name.js';
 import { renew } from '../manager/renew.js';

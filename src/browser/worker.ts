@@ -1,5 +1,5 @@
 import { randomId } from '../core/random.js';
-import { asTokenError } from '../manager/failures.js';
+import { asTokenError } from '../manager/as-token-error.js';
 import { encryptedStore } from '../storage/encrypted.js';
 import { indexedDbStore } from '../storage/indexed-db.js';
 import { indexedDbKeyStore } from '../storage/indexed-db-key-store.js';

@@ -4,7 +4,7 @@ import type { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
 import type { HeldToken } from './state.js';
 import type { TargetEntry } from './target-entry.js';
-import { targetLabel } from './target-key.js';
+import { targetLabel } from './target-of.js';
 
 /** The token that somebody else has renewed meanwhile, if it serves this flight's callers: a fresh one, or any usable one. */
 export function adopt(

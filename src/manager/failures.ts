@@ -1,4 +1,4 @@
-import { isTokenError, TokenError } from '../core/errors.js';
+import { TokenError } from '../core/errors.js';
 import type { EndReason } from './state.js';
 
 /** The failure that a dead grant's callers get. */
@@ -14,21 +14,10 @@ export function endedError(reason: EndReason): TokenError {
   return new TokenError(code, `${what}; a new sign-in is needed`, { phase: 'token' });
 }
 
-/** Anything that a grant throws, as a failure of ours. Foreign errors may hold secrets and are not kept. */
-export function asTokenError(error: unknown): TokenError {
-  return isTokenError(error) ? error : new TokenError('grant_failed', 'the grant threw an error that is no TokenError', { phase: 'token' });
-}
-
 export function sessionChanged(): TokenError {
   return new TokenError('session_changed', 'the session ended or changed while its token was renewed', { phase: 'token' });
 }
 
 export function disposedError(): TokenError {
   return new TokenError('disposed', 'this token manager was disposed', { phase: 'manager' });
-}
-
-/** The first of several failures, if there is one. */
-export function firstFailure(results: readonly PromiseSettledResult<unknown>[]): TokenError | undefined {
-  const failed = results.find((result) => result.status === 'rejected');
-  return failed && asTokenError(failed.reason);
 }

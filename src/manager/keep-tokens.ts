@@ -1,11 +1,12 @@
 import type { AccessToken } from '../core/access-token.js';
-import { monotonicMsAt } from '../core/system-clock.js';
+import { monotonicMsAt } from '../core/monotonic-ms-at.js';
 import type { GetTokenOptions } from '../core/token-source.js';
 import { abortable } from '../core/waiting.js';
 import { watched } from '../core/watched.js';
 import { askGrant } from './ask-grant.js';
 import { type Decision, decide, requestOf, type TokenRequest } from './decide.js';
-import { disposedError, firstFailure, sessionChanged } from './failures.js';
+import { disposedError, sessionChanged } from './failures.js';
+import { firstFailure } from './as-token-error.js';
 import type { Journal } from './journal.js';
 import { keepFresh } from './keep-fresh.js';
 import { toTokenSets } from './record-token-set.js';

@@ -4,14 +4,15 @@ import type { RenewalReason } from '../core/events.js';
 import { ageMs, instant } from '../core/instant.js';
 import { withTimeLimit } from '../core/waiting.js';
 import type { TokenRequest } from './decide.js';
-import { asTokenError, disposedError } from './failures.js';
+import { disposedError } from './failures.js';
+import { asTokenError } from './as-token-error.js';
 import { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { coolDown, limits } from './retry.js';
 import { graceMs } from './state.js';
 import type { TargetCache } from './target-cache.js';
 import { isSame, type TargetEntry } from './target-entry.js';
-import { targetLabel } from './target-key.js';
+import { targetLabel } from './target-of.js';
 
 /** The renewals of one manager: at most one per target, and what each leaves behind. */
 export interface Renewals {

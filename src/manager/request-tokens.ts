@@ -2,13 +2,14 @@ import { TokenError } from '../core/errors.js';
 import { ageMs, type Instant, instant } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
 import { askGrant } from './ask-grant.js';
-import { asTokenError, sessionChanged } from './failures.js';
+import { sessionChanged } from './failures.js';
+import { asTokenError } from './as-token-error.js';
 import type { Flight } from './flight.js';
 import { toTokenSet } from './record-token-set.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { limits, retryDelayMs } from './retry.js';
 import type { TargetEntry } from './target-entry.js';
-import { targetLabel } from './target-key.js';
+import { targetLabel } from './target-of.js';
 
 /**
  * Asks the grant for tokens, again where that may help and the flight has time for it.

@@ -2,7 +2,8 @@ import { createAccessToken } from '../core/access-token.js';
 import type { TokenError } from '../core/errors.js';
 import { instant } from '../core/instant.js';
 import type { TokenSet } from '../core/token-set.js';
-import { asTokenError, sessionChanged } from './failures.js';
+import { sessionChanged } from './failures.js';
+import { asTokenError } from './as-token-error.js';
 import type { ManagerParts } from './keep-tokens.js';
 import { type GrantRecord, holdToken } from './state.js';
 

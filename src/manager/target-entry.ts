@@ -5,7 +5,7 @@ import { endedError } from './failures.js';
 import type { Flight } from './flight.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { Cooldown, HeldToken } from './state.js';
-import { targetOf } from './target-key.js';
+import { targetOf } from './target-of.js';
 
 const sameInstantMs = 1_000;
 

@@ -1,7 +1,7 @@
 import { isTokenError } from '../core/errors.js';
 import type { HttpEvent } from '../core/events.js';
 import type { RenewalTools } from '../manager/renewal-tools.js';
-import { targetLabel } from '../manager/target-key.js';
+import { targetLabel } from '../manager/target-of.js';
 import type { ClientMessage, EventMessage, HttpMessage, LockMessage, RenewalMessage, WaitMessage } from './diagnostics-messages.js';
 
 interface Channel<T> {

@@ -3,7 +3,7 @@ import { checkCount, checkDuration, checkOptions, checkPort } from '../core/chec
 import { isTokenError, type TokenError } from '../core/errors.js';
 import { parseObject } from '../core/parse-object.js';
 import type { StorePage } from '../core/token-store.js';
-import { asTokenError } from '../manager/failures.js';
+import { asTokenError } from '../manager/as-token-error.js';
 import { isDue } from './account-index.js';
 import type { AccountManagers } from './account-managers.js';
 import type { AccountSetup } from './account-setup.js';
