@@ -1,4 +1,4 @@
-import { del, get, update } from 'idb-keyval';
+import { promisifyRequest } from 'idb-keyval';
 import { checkOptions, checkString } from '../core/check-option.js';
 import type { KeyStore } from '../core/key-store.js';
 import { unavailable } from '../core/unavailable.js';
@@ -20,19 +20,24 @@ export function indexedDbKeyStore(options: IndexedDbKeyStoreOptions = {}): KeySt
   const keys = useDatabase(checkString('name', database), 'keys');
   return {
     async getOrCreate<K extends CryptoKey | CryptoKeyPair>(name: string, make: () => Promise<K>): Promise<K> {
-      const kept = await get<K>(name, keys);
+      const kept = await keys('readonly', (store): Promise<K | undefined> => promisifyRequest(store.get(name)));
       if (kept !== undefined) return readable(kept);
       const made = await make();
-      let chosen = made;
-      const keepFirst = (found: K | undefined): K => {
-        if (found !== undefined) chosen = readable(found);
-        return chosen;
-      };
-      await update(name, keepFirst, keys);
-      return chosen;
+      // One transaction, so that whoever comes at the same time gets the same key.
+      return keys('readwrite', async (store) => {
+        const first: K | undefined = await promisifyRequest(store.get(name));
+        if (first !== undefined) return readable(first);
+        store.put(made, name);
+        await promisifyRequest(store.transaction);
+        return made;
+      });
     },
 
-    delete: (name) => del(name, keys),
+    delete: (name) =>
+      keys('readwrite', (store) => {
+        store.delete(name);
+        return promisifyRequest(store.transaction);
+      }),
   };
 }
 

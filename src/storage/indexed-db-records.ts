@@ -1,4 +1,4 @@
-import { get, promisifyRequest } from 'idb-keyval';
+import { promisifyRequest } from 'idb-keyval';
 import type { TokenStore } from '../core/token-store.js';
 import { unavailable } from '../core/unavailable.js';
 import { useDatabase } from './use-database.js';
@@ -28,7 +28,7 @@ export function indexedDbRecords(name: string): Pick<TokenStore, 'get' | 'set' |
 
   return {
     async get(key) {
-      const entry = readEntry(await get<unknown>(key, records));
+      const entry = readEntry(await records('readonly', (store) => promisifyRequest<unknown>(store.get(key))));
       return entry && { value: entry.value, version: entry.version };
     },
     set: (key, value, { expected, next }) => swap(key, expected, { v: entryVersion, value, version: next }),
