@@ -29,6 +29,31 @@ describe('a session that was disposed', () => {
     expect(session.peek()).toBeUndefined();
   });
 
+  it('has let go of everything when dispose() resolves, also where its code was being opened [rule 13]', async () => {
+    const site = signInSite();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<undefined>();
+    let reads = 0;
+    const get: TokenStore['get'] = (key) => {
+      reads++;
+      if (reads === 1) return site.store.get(key);
+      asked.resolve();
+      return answer.promise;
+    };
+    const session = site.session({ store: { ...site.store, get } });
+    await session.start();
+    await asked.promise;
+    let isOver = false;
+    const gone = session.dispose().then(() => {
+      isOver = true;
+    });
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    expect(isOver).toBe(false);
+    answer.resolve(undefined);
+    await gone;
+    expect(session.snapshot().status).toBe('disposed');
+  });
+
   it('leaves the page no more where that happened while its sign-in was written down', async () => {
     const site = signInSite();
     const assigned = vi.spyOn(location, 'assign');
