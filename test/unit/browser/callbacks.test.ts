@@ -239,6 +239,32 @@ describe('a code', () => {
     expect(site.as.tokenRequests).toBe(1);
   });
 
+  it('that was disposed of while the server had it is stored, where no other object waits for it yet [A11]', async () => {
+    const site = signInSite();
+    site.load(await site.callback(site.session(), { returnTo: '/orders' }));
+    const answer = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    const first = site.session({
+      async fetch(input, init) {
+        const response = await site.as.fetch(input, init);
+        if (new Request(input, init).url.endsWith('/token')) {
+          asked.resolve();
+          await answer.promise;
+        }
+        return response;
+      },
+    });
+    const started = outcome(first.start());
+    await asked.promise;
+    const gone = first.dispose();
+    answer.resolve();
+    await gone;
+    expect([await started, site.url]).toEqual(['fine', `${origin}/orders`]);
+    expect(await outcome(first.getToken())).toBe('disposed');
+    expect(await site.session().start()).toMatchObject({ state: 'signed_in', user: { sub: 'alice' } });
+    expect(site.as.tokenRequests).toBe(1);
+  });
+
   it('is not sent again when its answer was lost [A11]', async () => {
     const site = signInSite();
     site.load(await site.callback(site.session()));

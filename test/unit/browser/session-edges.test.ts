@@ -64,6 +64,46 @@ describe('a session that was disposed', () => {
   });
 });
 
+it('leaves no listener behind when the user comes back from the server without having signed in, however often [X11]', async () => {
+  const site = signInSite();
+  const page = new EventTarget();
+  let listening = 0;
+  vi.stubGlobal('addEventListener', (...given: Parameters<EventTarget['addEventListener']>) => {
+    listening++;
+    page.addEventListener(...given);
+  });
+  vi.stubGlobal('removeEventListener', (...given: Parameters<EventTarget['removeEventListener']>) => {
+    listening--;
+    page.removeEventListener(...given);
+  });
+  const session = site.session();
+  await session.start();
+  expect(await outcome(session.signIn({ scope: '"' }))).toBe('invalid_option');
+  const before = listening;
+  for (let times = 0; times < 3; times++) {
+    const left = Promise.withResolvers<void>();
+    vi.spyOn(location, 'assign').mockImplementation(() => left.resolve());
+    const back = outcome(session.signIn());
+    await left.promise;
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }));
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    expect(await back).toBe('fine');
+  }
+  expect(listening).toBe(before);
+});
+
+it('does not send the user away whose key would be gone when they come back [H22, X25]', async () => {
+  const site = signInSite();
+  vi.stubGlobal('navigator', {});
+  const assigned = vi.spyOn(location, 'assign');
+  const session = site.session({ store: undefined, dpop: true });
+  await session.start();
+  const before = site.as.requests.length;
+  expect(await outcome(session.signIn())).toBe('store_unavailable');
+  expect(assigned).not.toHaveBeenCalled();
+  expect(site.as.requests.length).toBe(before);
+});
+
 describe('a session without an end to wait for', () => {
   it('gives up code that does not come, and goes on when it is there [rule 8]', async () => {
     const site = signInSite();
