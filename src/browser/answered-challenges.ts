@@ -16,11 +16,11 @@ const answered = new Map<string, Instant>();
  * @throws {TokenError} `request_rejected`
  */
 export function followedChallenges(challenge: ResourceChallenge, { tag, setup }: SignInTools): readonly string[] {
-  const { error, scopes = [], acrValues = [], maxAgeMs, claims } = challenge;
-  const asked = JSON.stringify([tag, error, [...scopes].sort(), acrValues, maxAgeMs, claims]);
+  const { error, scopes, acrValues, maxAgeMs, claims } = challenge;
+  const asked = tag + JSON.stringify([error, scopes, acrValues, maxAgeMs, claims]);
   for (const [each, at] of answered) if (ageMs(at, setup.clock) >= restMs) answered.delete(each);
-  const before = [...answered.keys()].filter((each) => JSON.parse(each)[0] === tag);
-  if (before.includes(asked) || before.length >= mostInARow)
+  const before = [...answered.keys()].filter((each) => each.startsWith(tag));
+  if (answered.has(asked) || before.length >= mostInARow)
     throw new TokenError('request_rejected', 'a sign-in has just asked the server for what the API asks for', { phase: 'authorization' });
   return [...before, asked];
 }

@@ -33,7 +33,7 @@ const budgets = [
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
 const splitBudgets = [
   { name: 'createSession, first load', code: session, external: [], max: 22_300, goal: 18_000 },
-  { name: 'createSession, everything', code: session, external: [], all: true, max: 64_500, goal: 36_000 },
+  { name: 'createSession, everything', code: session, external: [], all: true, max: 64_700, goal: 36_000 },
   { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_700, goal: 9_000 },
   { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 56_000, goal: 27_000 },
 ];
