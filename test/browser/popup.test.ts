@@ -1,42 +1,23 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionSignInOptions, SessionSnapshot } from 'tokenkeep/browser';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { launch } from './support/tabs.js';
 
 declare const app: App;
 /** What the click came to. */
 declare const clicked: Promise<SessionSnapshot | string>;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+sessionSuite();
 
 beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  site.missing = undefined;
-  site.server.page.headers = {};
-  context = await browser.newContext();
   context.setDefaultTimeout(10_000);
   page = await openApp(context, site.url, complaints);
   await page.evaluate(() => app.started);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 /** Clicks on the page, which signs in by popup, and gives the popup. */

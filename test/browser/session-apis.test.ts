@@ -1,47 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { calculateJwkThumbprint, createRemoteJWKSet, decodeJwt, EmbeddedJWK, jwtVerify } from 'jose';
-import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { ResourceChallenge } from 'tokenkeep/http';
 import { api } from '../integration/support/sign-in-server.js';
 import type { App } from './page/session.js';
 import type { Storage } from './page/session-storage.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { browser, complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { signedInPage, signIn } from './support/signed-in.js';
-import { launch } from './support/tabs.js';
 
 declare const app: App;
 declare const storage: Storage;
 
 const billing = 'https://billing.example';
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  const entry = 'test/browser/page/session-storage.ts';
-  [site, browser] = await Promise.all([startSessionSite({ entry, tokenLifetimeS: 600, furtherApis: [billing], dpopNonces: true }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  site.api = undefined;
-  site.server.refusals.length = 0;
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600, furtherApis: [billing], dpopNonces: true });
 
 function reply(response: ServerResponse, status: number, challenge?: string): void {
   response.writeHead(status, { 'content-type': 'application/json', ...(challenge && { 'www-authenticate': challenge, 'dpop-nonce': nonce }) });
