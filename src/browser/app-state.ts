@@ -7,9 +7,15 @@ export interface AppState {
   readonly via: 'redirect' | 'popup';
   /** Where the user goes on. */
   readonly returnTo: string | undefined;
+  /** The challenges of APIs that it follows, one after the other without a pause. */
+  readonly challenges: readonly string[];
 }
 
 export function appStateOf({ appState }: AuthorizationTransaction): AppState {
-  const { via, returnTo } = parseObject(appState) ?? {};
-  return { via: via === 'popup' ? via : 'redirect', returnTo: typeof returnTo === 'string' ? ownUrl('returnTo', returnTo) : undefined };
+  const { via, returnTo, challenges } = parseObject(appState) ?? {};
+  return {
+    via: via === 'popup' ? via : 'redirect',
+    returnTo: typeof returnTo === 'string' ? ownUrl('returnTo', returnTo) : undefined,
+    challenges: Array.isArray(challenges) ? challenges.map(String) : [],
+  };
 }

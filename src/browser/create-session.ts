@@ -154,6 +154,8 @@ export function createSession(options: SessionOptions): Session {
   function dispose(): Promise<void> {
     disposed ??= (async () => {
       gone.abort(disposedError());
+      // What is being opened is let go of as soon as it is there.
+      await loading?.catch(() => undefined);
       await live?.tokens.dispose();
       changed();
       end();

@@ -2,6 +2,7 @@ import { isTokenError, TokenError } from '../core/errors.js';
 import { readAuthorizationResponse } from '../protocol/authorization/authorization-response.js';
 import { type AuthorizationTransaction, maxTransactions } from '../protocol/authorization/authorization-transaction.js';
 import { stateOf } from '../protocol/authorization/callback-url.js';
+import { noteAnswered } from './answered-challenges.js';
 import { appStateOf } from './app-state.js';
 import { forgetCallback } from './callback.js';
 import { handOver } from './popup.js';
@@ -32,10 +33,12 @@ export function finishSignIn(callback: URL, tools: SignInTools, isHere: boolean)
   if (tag !== tools.tag) return Promise.resolve();
   const before = underWay.get(state);
   const redeemed = before?.redeemed ?? redeem(callback, state, tools, isHere);
-  const stored = store(before, redeemed, tools);
+  const stored: Promise<void> = store(before, redeemed, tools, () => underWay.get(state)?.stored === stored);
+  tools.unfinished.add(stored);
   underWay.set(state, { redeemed, stored });
   for (const oldest of [...underWay.keys()].slice(0, -maxTransactions)) underWay.delete(oldest);
   const settled = (error?: unknown): void => {
+    tools.unfinished.delete(stored);
     const isOver = isHere || !isTransient(error);
     (isOver ? taken : underWay).delete(state);
     if (isOver) forgetCallback(state);
@@ -48,7 +51,7 @@ export function finishSignIn(callback: URL, tools: SignInTools, isHere: boolean)
   return stored;
 }
 
-async function store(before: PageSignIn | undefined, redeemed: Promise<Redeemed | undefined>, { kept }: SignInTools): Promise<void> {
+async function store(before: PageSignIn | undefined, redeemed: Promise<Redeemed | undefined>, { kept }: SignInTools, isLast: () => boolean): Promise<void> {
   if (before) {
     const failure: unknown = await before.stored.then(
       () => undefined,
@@ -59,7 +62,8 @@ async function store(before: PageSignIn | undefined, redeemed: Promise<Redeemed 
     if (!isTokenError(failure) || failure.code !== 'disposed') throw failure;
   }
   const storeTokens = await redeemed;
-  await storeTokens?.(kept);
+  // Another object of this page waits for what a disposed one leaves; else it goes into the store, where the next one finds it.
+  await storeTokens?.(kept, isLast());
 }
 
 async function redeem(callback: URL, state: string, tools: SignInTools, isHere: boolean): Promise<Redeemed | undefined> {
@@ -71,13 +75,15 @@ async function redeem(callback: URL, state: string, tools: SignInTools, isHere: 
     throw new TokenError('callback_refused', 'nobody here began this sign-in, or it was finished before', { phase: 'authorization' });
   }
   taken.set(state, transaction);
+  const appState = appStateOf(transaction);
+  const { returnTo } = appState;
+  noteAnswered(appState, tools);
   const leave = (): void => {
-    const { returnTo } = appStateOf(transaction);
     if (!isHere && returnTo !== undefined) history.replaceState(history.state, '', returnTo);
   };
   try {
     const response = readAuthorizationResponse(callback, transaction, setup.clock);
-    const redeemed = await tools.redeem(transaction, response, tools.context());
+    const redeemed = await tools.redeem(transaction, response, tools.context(), tools.kept.record());
     leave();
     return redeemed;
   } catch (error) {

@@ -70,17 +70,16 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
     tag: name.slice(-8),
     gone: gone.signal,
     redeem: renewal.redeem,
+    unfinished: new Set(),
     context: (signal = new AbortController().signal) => ({ target: {}, clock, signal, report: journal.report }),
   };
-
-  let finishing: Promise<unknown> = Promise.resolve();
 
   async function dispose(): Promise<void> {
     stopWatching();
     gone.abort(disposedError());
     await tokens.dispose();
     // A code is spent once: what it brings is somebody's still.
-    await finishing;
+    await Promise.allSettled(tools.unfinished);
     renewal.end();
   }
 
@@ -92,11 +91,7 @@ export async function openLiveSession(setup: SessionSetup, changed: () => void):
       if (grant.prove === undefined) throw new TokenError('key_lost', 'this session has no key to prove', { phase: 'token' });
       return grant.prove(request, clock);
     },
-    finish(callback) {
-      const done = finishSignIn(callback, tools, false);
-      finishing = done.catch(() => undefined);
-      return done;
-    },
+    finish: (callback) => finishSignIn(callback, tools, false),
     signIn: (wanted = {}, popup) => signIn(wanted, popup, tools),
     signOut: (wanted) => signOut(wanted, tools),
     async userInfo() {

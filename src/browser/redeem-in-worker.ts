@@ -10,26 +10,29 @@ const limitMs = 35_000;
 
 /** Redeems codes in the worker, so that no refresh token ever reaches the page; where there is none, in this page. */
 export function redeemInWorker(link: WorkerLink, tab: Renewal, { clock, journal }: SessionSetup): Renewal['redeem'] {
-  return async (transaction, response, context) => {
+  return async (transaction, response, context, before) => {
     const { signal } = context;
     // A code may be sent once. From here on the worker is awake, so it has been, or it is lost.
-    if ((await link.ask({ do: 'ping' }, { signal })) === undefined) return tab.redeem(transaction, response, context);
-    const lost = (): TokenError => new TokenError('code_lost', 'the worker ended while it redeemed the code; a new sign-in is needed', { phase: 'token' });
+    if ((await link.ask({ do: 'ping' }, { signal })) === undefined) return tab.redeem(transaction, response, context, before);
+    const lost = new TokenError('code_lost', 'the worker ended while it redeemed the code; a new sign-in is needed', { phase: 'token' });
     const order = { do: 'redeem', transaction, code: response.code } as const;
-    const answer = await withTimeLimit(clock, limitMs, (limited) => link.ask(order, { signal: limited, onEvent: journal.report, once: true }), lost, signal);
-    if (answer === undefined) throw lost();
-    const { result } = answer;
+    const ask = (limited: AbortSignal): ReturnType<WorkerLink['ask']> => link.ask(order, { signal: limited, onEvent: journal.report, once: true });
+    const answer = await withTimeLimit(clock, limitMs, ask, () => lost, signal).catch((error: unknown) => {
+      if (error !== lost) throw error;
+      return undefined;
+    });
+    const { result } = answer ?? {};
+    if (result !== undefined) {
+      const tokens: TokenSet = Object.freeze({ ...Object(result) });
+      return (kept, evenDisposed) => kept.signIn(tokens, { evenDisposed });
+    }
     // Not written once more: by now it may be renewed or signed out, and would come back with a refresh token that is spent.
-    if (result === undefined)
-      return async (kept) => {
-        journal.report({ type: 'signed_in' });
-        await kept.recheck();
-      };
-    const tokens = tokenSet(result);
-    return (kept) => kept.signIn(tokens);
+    return async (kept) => {
+      await kept.recheck();
+      const { epoch, ended } = kept.record();
+      // It may have stored what it brought, and have had no time to say so.
+      if (answer === undefined && (ended !== undefined || epoch === before.epoch)) throw lost;
+      journal.report({ type: 'signed_in' });
+    };
   };
-}
-
-function tokenSet(result: unknown): TokenSet {
-  return Object.freeze({ ...Object(result) });
 }

@@ -38,7 +38,8 @@ export interface SessionSignInOptions extends SignInOptions {
   readonly returnTo?: string | undefined;
   /**
    * What an API asked for, as the `onChallenge` of `http()` gets it: more scopes, or a fresher or stronger sign-in. What the other
-   * options say goes first. The page goes away, so ask the user before: a server that grants no more would send them to and fro.
+   * options say goes first. The page goes away, so ask the user before. One that a sign-in has answered within the last 30 s is refused
+   * with `request_rejected`: an API that always asks for more, or a server that grants no more, would send the user to and fro.
    */
   readonly challenge?: ResourceChallenge | undefined;
 }
@@ -100,8 +101,8 @@ export interface Session extends TokenManager {
   /**
    * Sends the user to the server to sign in, and back. By redirect the promise stays open while the page goes away, and `start()`
    * on the page that they come back to finishes it. By popup it resolves when they are signed in.
-   * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable`,
-   * `code_unavailable`, `disposed`; with a popup also `popup_blocked`, `popup_closed`, and what `start()` throws.
+   * @throws {TokenError} `invalid_option`, `discovery_failed`, what a request to the server may end with, `store_unavailable` (also with
+   * `dpop` where the browser keeps nothing, so that a redirect would lose the key), `code_unavailable`, `disposed`; with a popup also `popup_blocked`, `popup_closed`, and what `start()` throws.
    */
   signIn(options?: SessionSignInOptions): Promise<SessionSnapshot>;
   /**

@@ -20,5 +20,7 @@ export interface SignInTools {
   /** Aborts when the session is disposed. */
   readonly gone: AbortSignal;
   readonly redeem: Renewal['redeem'];
+  /** Callbacks that are being finished: a session ends after them. */
+  readonly unfinished: Set<Promise<void>>;
   context(signal?: AbortSignal): GrantContext;
 }

@@ -2,6 +2,8 @@ import { checkOptions, invalidOption } from '../core/check-option.js';
 import { TokenError } from '../core/errors.js';
 import { authorizationRequest } from '../protocol/authorization/authorization-request.js';
 import { signInOptionNames } from '../protocol/authorization/sign-in-options.js';
+import { unavailable } from '../core/unavailable.js';
+import { followedChallenges } from './answered-challenges.js';
 import type { AppState } from './app-state.js';
 import { askedFor } from './asked-for.js';
 import { finishSignIn } from './finish-sign-in.js';
@@ -20,11 +22,15 @@ export async function signIn(options: SessionSignInOptions, popup: Window | null
   checkOptions('signIn', options, [...signInOptionNames, 'via', 'returnTo', 'challenge']);
   const { via = 'redirect', returnTo, challenge, ...wanted } = options;
   if (via !== 'redirect' && via !== 'popup') throw invalidOption('via', '"redirect" or "popup"', via);
-  const appState: AppState = { via, returnTo: ownUrl('returnTo', returnTo ?? location.href) };
+  const back = ownUrl('returnTo', returnTo ?? location.href);
   if (via === 'popup' && !popup)
     throw new TokenError('popup_blocked', 'the browser opened no popup: it does so at a click only, and where the user allows it', { phase: 'authorization' });
-  const { setup, server, defaults, transactions, kept, gone, tag } = tools;
+  const { setup, server, defaults, transactions, kept, isDegraded, gone, tag } = tools;
+  if (setup.options.dpop && via === 'redirect' && (await isDegraded()))
+    throw unavailable('this browser keeps no key, so a redirect would lose it: sign in by popup');
   const request = challenge === undefined ? wanted : { ...askedFor(challenge, defaults), ...wanted };
+  const challenges = challenge === undefined ? [] : followedChallenges(challenge, tools);
+  const appState: AppState = { via, returnTo: back, challenges };
   const given = { redirectUri: setup.options.redirectUri, defaults, appState: JSON.stringify(appState), tag };
   const { transaction, url } = await authorizationRequest(server, request, given, tools.context(gone));
   const target = await url(tools.context(gone));

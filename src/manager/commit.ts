@@ -28,6 +28,8 @@ export type Outcome =
       readonly raw: Readonly<Record<string, unknown>> | undefined;
       /** True for a record that it must not replace. */
       readonly refuses?: ((record: GrantRecord) => boolean) | undefined;
+      /** Epoch of the record that it replaced, where the store never got it. */
+      readonly replaced?: number | undefined;
     }
   /** The user signed out, or the application forgot the grant. */
   | { readonly type: 'cleared'; readonly reason: EndReason | undefined };
@@ -45,8 +47,9 @@ export function commit(record: GrantRecord, outcome: Outcome): Commit {
   const { epoch, refreshToken, idToken, raw, tokens } = record;
   if (outcome.type === 'cleared') return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, ended: outcome.reason } };
   if (outcome.type === 'signedIn') {
-    const { held, refreshToken, idToken, raw, refuses } = outcome;
-    if (refuses?.(record) === true) return { do: 'drop' };
+    const { held, refreshToken, idToken, raw, refuses, replaced = epoch } = outcome;
+    // Who has signed in or out elsewhere since is the last.
+    if (refuses?.(record) === true || replaced !== epoch) return { do: 'drop' };
     return { do: 'write', record: { ...emptyRecord, epoch: epoch + 1, refreshToken, idToken, raw, tokens: held ? [held] : [] } };
   }
   if (epoch !== outcome.epoch) return { do: 'drop' };

@@ -30,6 +30,7 @@ export class RecordKeeper {
   /** What memory has and the store has not: the last sign-out, and the last outcome after it. Reads apply it again. */
   #unsaved: readonly Outcome[] = none;
   #forgotten: readonly GrantRecord[] = none;
+  #isRead = false;
   /** Reads and writes take turns: a read never sees a write that does not know yet whether it succeeded. */
   #turn: Promise<void> | undefined;
   #nextRead: Promise<void> | undefined;
@@ -90,6 +91,7 @@ export class RecordKeeper {
     const began: Instant = instant(clock);
     const before = this.record;
     const stored = await askStore(clock, async () => store.get(await this.name()));
+    this.#isRead = true;
     // What was forgotten here meanwhile is newer than what was read.
     if (stored?.version === this.#version || this.record !== before) return;
     const record = stored && parseRecord(stored, began, windows);
@@ -105,12 +107,13 @@ export class RecordKeeper {
 
   #replay(stored: GrantRecord): void {
     this.record = stored;
-    this.#unsaved = this.#unsaved.filter((outcome) => {
+    this.#unsaved = this.#unsaved.flatMap((outcome) => {
+      const { epoch } = this.record;
       const step = commit(this.record, outcome);
-      if (step.do !== 'write') return false;
+      if (step.do !== 'write') return [];
       if (outcome.type === 'cleared') this.#forgotten = [...this.#forgotten, this.record].slice(-mostForgotten);
       this.record = step.record;
-      return true;
+      return outcome.type === 'signedIn' ? { ...outcome, replaced: epoch } : outcome;
     });
   }
 
@@ -136,8 +139,10 @@ export class RecordKeeper {
       const kept = commit(this.record, outcome);
       if (kept.do !== 'write') return kept.do;
       if (outcome.type !== 'sending') {
+        // What the store held by then nobody knows who never read it.
+        const replaced = this.#isRead ? this.record.epoch : undefined;
         this.record = kept.record;
-        this.#unsaved = [...this.#unsaved.filter(({ type }) => type === 'cleared'), outcome];
+        this.#unsaved = [...this.#unsaved.filter(({ type }) => type === 'cleared'), outcome.type === 'signedIn' ? { ...outcome, replaced } : outcome];
       }
       throw error;
     }

@@ -13,6 +13,8 @@ export interface SignInConditions {
   readonly refuses?: ((record: GrantRecord) => boolean) | undefined;
   /** A store that cannot be written is a failure; memory holds the tokens all the same. */
   readonly mustStore?: boolean | undefined;
+  /** Stores it also after a dispose: a code is spent once, and nobody else has what it brought. */
+  readonly evenDisposed?: boolean | undefined;
 }
 
 /**
@@ -20,10 +22,11 @@ export interface SignInConditions {
  * it is served from memory. An empty access token is none.
  * @throws {TokenError} `session_changed` when somebody signed out meanwhile, or the record is one that it must not replace; `disposed`
  */
-export async function takeSignIn(brought: TokenSet, { refuses, mustStore = false }: SignInConditions, parts: ManagerParts): Promise<void> {
+export async function takeSignIn(brought: TokenSet, conditions: SignInConditions, parts: ManagerParts): Promise<void> {
+  const { refuses, mustStore = false, evenDisposed = false } = conditions;
   const { targets, renewals, tools, gone, leaveFlights } = parts;
   const { clock, windows, report } = tools;
-  gone.throwIfAborted();
+  if (!evenDisposed) gone.throwIfAborted();
   const { accessToken, sentAt, refreshToken, idToken, raw } = brought;
   const now = instant(clock);
   const sent = { wall: sentAt, mono: now.mono - Math.max(now.wall - sentAt, 0) };

@@ -1,42 +1,22 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SessionSignInOptions } from 'tokenkeep/browser';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
-import { launch } from './support/tabs.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { browser, complaints, context, sessionSuite, site } from './support/session-suite.js';
 
 declare const app: App;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+sessionSuite();
 
 beforeEach(async () => {
-  complaints.length = 0;
   // The worker's requests are not the page's: what is told of them here is told by the page.
   site.options = { worker: false };
-  site.missing = undefined;
-  site.holdsCallbacks = false;
-  site.server.setTokenDelay(0);
-  context = await browser.newContext();
   context.setDefaultTimeout(5_000);
   page = await openApp(context, site.url, complaints);
   await page.evaluate(() => app.started);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 async function signIn(on: Page, options: SessionSignInOptions = {}): Promise<string> {

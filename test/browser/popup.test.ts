@@ -1,42 +1,23 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionSignInOptions, SessionSnapshot } from 'tokenkeep/browser';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { launch } from './support/tabs.js';
 
 declare const app: App;
 /** What the click came to. */
 declare const clicked: Promise<SessionSnapshot | string>;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+sessionSuite();
 
 beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  site.missing = undefined;
-  site.server.page.headers = {};
-  context = await browser.newContext();
   context.setDefaultTimeout(10_000);
   page = await openApp(context, site.url, complaints);
   await page.evaluate(() => app.started);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 /** Clicks on the page, which signs in by popup, and gives the popup. */
@@ -234,6 +215,33 @@ describe('signIn({ via: "popup" })', () => {
     await closed(popup);
     expect(await page.evaluate(() => clicked)).toBe('disposed');
   });
+
+  it.each(['tab', 'worker'])(
+    'is not lost when the session is disposed while its code is redeemed in the %s: the next one has it [A11] [X14]',
+    async (place) => {
+      site.options = { worker: place === 'worker' ? undefined : false };
+      await page.reload();
+      await appLoaded(page);
+      const answer = Promise.withResolvers<void>();
+      const before = site.server.refreshTokens.length;
+      site.server.holdAnswers(() => answer.promise);
+      const popup = await click();
+      await vi.waitFor(() => expect(site.server.refreshTokens.length).toBe(before + 1), { timeout: 10_000, interval: 10 });
+      await closed(popup);
+      const gone = page.evaluate(() => app.session.dispose());
+      expect(await page.evaluate(() => app.session.snapshot().status)).toBe('disposed');
+      answer.resolve();
+      await gone;
+      site.server.holdAnswers(() => Promise.resolve());
+      const next = await page.evaluate(async () => {
+        const session = app.createSession(app.options);
+        await session.start();
+        return [session.snapshot().state, (await session.getToken()).type];
+      });
+      expect(next).toEqual(['signed_in', 'Bearer']);
+      expect(site.server.refusals).toEqual([]);
+    },
+  );
 
   it('works where the browser keeps nothing [X25] [A19]', async () => {
     await context.addInitScript(() => void Object.defineProperty(globalThis, 'indexedDB', { value: undefined }));

@@ -1,34 +1,20 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReactApp } from './page/react.js';
-import { openApp, type SessionSite, startSessionSite } from './support/session-site.js';
-import { launch } from './support/tabs.js';
+import { openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 
 declare const app: ReactApp;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite({ entry: 'test/browser/page/react.tsx' }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+sessionSuite({ entry: 'test/browser/page/react.tsx' });
 
 beforeEach(async () => {
-  complaints.length = 0;
-  context = await browser.newContext();
   page = await openApp(context, site.url, complaints);
 });
 
-afterEach(async () => {
-  await context.close();
+afterEach(() => {
   expect(complaints).toEqual([]);
 });
 

@@ -1,46 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { calculateJwkThumbprint, createRemoteJWKSet, decodeJwt, EmbeddedJWK, jwtVerify } from 'jose';
-import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ResourceChallenge } from 'tokenkeep/http';
 import { api } from '../integration/support/sign-in-server.js';
 import type { App } from './page/session.js';
 import type { Storage } from './page/session-storage.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { browser, complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { signedInPage, signIn } from './support/signed-in.js';
-import { launch } from './support/tabs.js';
 
 declare const app: App;
 declare const storage: Storage;
 
 const billing = 'https://billing.example';
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  const entry = 'test/browser/page/session-storage.ts';
-  [site, browser] = await Promise.all([startSessionSite({ entry, tokenLifetimeS: 600, furtherApis: [billing], dpopNonces: true }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  site.api = undefined;
-  site.server.refusals.length = 0;
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600, furtherApis: [billing], dpopNonces: true });
 
 function reply(response: ServerResponse, status: number, challenge?: string): void {
   response.writeHead(status, { 'content-type': 'application/json', ...(challenge && { 'www-authenticate': challenge, 'dpop-nonce': nonce }) });
@@ -202,6 +177,30 @@ describe('signIn({ challenge })', () => {
     const [request, status] = await challenged(missing, 403);
     expect(request.get('scope')?.split(' ').sort()).toEqual(['api:read', 'api:write', 'openid']);
     expect(status).toBe(200);
+  });
+
+  it('brings a page that does so by itself to rest where the API always asks for more [H15]', async () => {
+    site.api = (_request, response) => reply(response, 403, 'Bearer error="insufficient_scope", scope="api:admin"');
+    let sent = 0;
+    context.on('request', (request) => {
+      if (request.url().startsWith(`${site.server.issuer}/auth?`)) sent++;
+    });
+    const page = await signedInPage(context, site);
+    await context.addInitScript(() => {
+      const call = async (): Promise<void> => {
+        await app.started;
+        const prefix = new URL('/api/', location.href).href;
+        const onChallenge = (challenge: ResourceChallenge): Promise<void> =>
+          app.outcome(app.session.signIn({ challenge })).then((failure) => void Reflect.set(globalThis, 'atRest', failure));
+        await app.session.http({ prefix, retry: 0, throwHttpErrors: false, onChallenge }).get('vault');
+      };
+      addEventListener('load', () => void call());
+    });
+    await page.reload();
+    await page.waitForFunction(() => Reflect.get(globalThis, 'atRest'), undefined, { polling: 10 });
+    expect(await page.evaluate(() => Reflect.get(globalThis, 'atRest'))).toBe('request_rejected');
+    expect(sent).toBe(2);
+    expect(await page.evaluate(() => app.session.snapshot().state)).toBe('signed_in');
   });
 
   it('asks for the sign-in that an API wants: fresher, and of a class [H16]', async () => {

@@ -1,10 +1,10 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import type { App } from './page/session.js';
 import type { Storage } from './page/session-storage.js';
-import { openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { signedInPage, stateIs } from './support/signed-in.js';
-import { launch } from './support/tabs.js';
 
 declare const app: App;
 declare const storage: Storage;
@@ -13,29 +13,7 @@ declare const timed: App['session'];
 
 const dayMs = 86_400_000;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600 }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600 });
 
 // In the place of the page's own session, which would go on with the machine's clock.
 async function withOwnClock(page: Page, shiftMs = 0, keepFresh = false): Promise<void> {

@@ -1,39 +1,15 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import type { App } from './page/session.js';
 import type { Storage } from './page/session-storage.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { signedInPage, signIn, stateIs } from './support/signed-in.js';
-import { launch } from './support/tabs.js';
 
 declare const app: App;
 declare const storage: Storage;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600 }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  site.missing = undefined;
-  site.server.log.length = 0;
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600 });
 
 // What is left of a session whose tokens are gone.
 const nothingLeft = [expect.objectContaining({ ended: 'revoked', tokens: [] })];

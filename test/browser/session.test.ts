@@ -1,35 +1,17 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
-import { launch } from './support/tabs.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 
 declare const app: App;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
 let page: Page;
-const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+sessionSuite();
 
 beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  context = await browser.newContext();
   page = await openApp(context, site.url, complaints);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 async function signIn(on: Page, returnTo: string): Promise<void> {

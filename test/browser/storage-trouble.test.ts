@@ -1,31 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, launchIn, launchPartitioned, openTab, portsOf, type PortsSite, servePorts, type Tab } from './support/tabs.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { context, portsSuite, site } from './support/ports-suite.js';
+import { launchIn, launchPartitioned, openTab, portsOf, type Tab } from './support/tabs.js';
 
-let site: PortsSite;
-let browser: Browser;
-let context: BrowserContext;
 let tab: Tab;
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([servePorts(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+portsSuite();
 
 beforeEach(async () => {
-  context = await browser.newContext();
   tab = await openTab(context, site.url);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 const canary = 'canary-5f0e9b1c7d3a-canary';

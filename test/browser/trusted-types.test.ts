@@ -1,34 +1,15 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeEach, expect, it } from 'vitest';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
-import { launch } from './support/tabs.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 
 declare const app: App;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
+sessionSuite();
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
+beforeEach(() => {
   site.policy += "; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.options = {};
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 /** Signs in, calls the API with a token and with the one that replaces it, and tells where that was renewed. */

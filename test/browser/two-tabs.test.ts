@@ -1,30 +1,15 @@
-import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launch, openTab, type PortsSite, servePorts, type Tab } from './support/tabs.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { context, portsSuite, site } from './support/ports-suite.js';
+import { openTab, type Tab } from './support/tabs.js';
 
-let site: PortsSite;
-let browser: Browser;
-let context: BrowserContext;
 let a: Tab;
 let b: Tab;
 const complaints: string[] = [];
 
-beforeAll(async () => {
-  [site, browser] = await Promise.all([servePorts(), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+portsSuite();
 
 beforeEach(async () => {
-  context = await browser.newContext();
   [a, b] = await Promise.all([openTab(context, site.url, complaints), openTab(context, site.url, complaints)]);
-});
-
-afterEach(async () => {
-  await context.close();
 });
 
 describe('webLock()', () => {

@@ -1,42 +1,13 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it, vi } from 'vitest';
 import type { App } from './page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from './support/session-site.js';
-import { launch } from './support/tabs.js';
+import { appLoaded, openApp } from './support/session-site.js';
+import { complaints, context, sessionSuite, site } from './support/session-suite.js';
 import { heapOf, seenBy, watchPages } from './support/what-page-sees.js';
 
 declare const app: App;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-let policy: string;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite(), launch()]);
-  policy = site.policy;
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  complaints.length = 0;
-  site.server.refusals.length = 0;
-  site.options = {};
-  site.policy = policy;
-  site.worker = undefined;
-  site.missing = undefined;
-  site.server.holdAnswers(() => Promise.resolve());
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite();
 
 let signIns = 0;
 
@@ -321,7 +292,7 @@ describe('where there is no worker, the tab renews under the lock, and says why 
   });
 
   it("a content security policy with worker-src 'none'", async () => {
-    site.policy = `${policy}; worker-src 'none'`;
+    site.policy += "; worker-src 'none'";
     const page = await openApp(context, site.url, complaints);
     expect(await decided(page)).toEqual(['tab', 'not_loaded']);
     await signIn(page);

@@ -1,8 +1,8 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import type { App } from '../browser/page/session.js';
-import { appLoaded, openApp, type SessionSite, startSessionSite } from '../browser/support/session-site.js';
-import { launch } from '../browser/support/tabs.js';
+import { appLoaded, openApp } from '../browser/support/session-site.js';
+import { complaints, context, sessionSuite, site } from '../browser/support/session-suite.js';
 
 declare const app: App;
 
@@ -12,32 +12,7 @@ const runMs = isLong ? 60_000 : 15_000;
 const closedTabs = isLong ? 50 : 10;
 const everyMs = 100;
 
-let site: SessionSite;
-let browser: Browser;
-let context: BrowserContext;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  [site, browser] = await Promise.all([startSessionSite({ tokenLifetimeS: lifetimeS }), launch()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-beforeEach(async () => {
-  site.options = {};
-  site.answers.clear();
-  site.server.refusals.length = 0;
-  site.server.holdAnswers(() => Promise.resolve());
-  complaints.length = 0;
-  context = await browser.newContext();
-});
-
-afterEach(async () => {
-  await context.close();
-});
+sessionSuite({ tokenLifetimeS: lifetimeS });
 
 async function signedInTab(): Promise<Page> {
   const page = await openApp(context, site.url, complaints);

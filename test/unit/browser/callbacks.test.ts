@@ -1,8 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { fakeAuthorizationServer, type ServerKnobs } from '../../../src/testing/index.js';
-import { origin, outcome, redirectUri, signInSite } from './sign-in-site.js';
+import { origin, outcome, redirectUri, type SignInSite, signInSite } from './sign-in-site.js';
 
 const nowS = Date.UTC(2026, 0, 1) / 1000;
+
+/** A session whose code the server has redeemed, and whose answer the test holds. */
+function withHeldAnswer(site: SignInSite) {
+  const answer = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const first = site.session({
+    async fetch(input, init) {
+      const response = await site.as.fetch(input, init);
+      if (new Request(input, init).url.endsWith('/token')) {
+        asked.resolve();
+        await answer.promise;
+      }
+      return response;
+    },
+  });
+  return { first, asked: asked.promise, answer };
+}
 
 describe('a callback that start() finds in the URL', () => {
   it('signs in, is out of the URL before anything is sent, and leads back [A9] [A2] [A3]', async () => {
@@ -215,20 +232,9 @@ describe('a code', () => {
   it('that was disposed of while the server had it is taken over by the next object [A11]', async () => {
     const site = signInSite();
     site.load(await site.callback(site.session()));
-    const answer = Promise.withResolvers<void>();
-    const asked = Promise.withResolvers<void>();
-    const first = site.session({
-      async fetch(input, init) {
-        const response = await site.as.fetch(input, init);
-        if (new Request(input, init).url.endsWith('/token')) {
-          asked.resolve();
-          await answer.promise;
-        }
-        return response;
-      },
-    });
+    const { first, asked, answer } = withHeldAnswer(site);
     const firstStart = outcome(first.start());
-    await asked.promise;
+    await asked;
     const gone = first.dispose();
     const second = site.session();
     const started = second.start();
@@ -236,6 +242,21 @@ describe('a code', () => {
     expect(await started).toMatchObject({ state: 'signed_in', user: { sub: 'alice' } });
     expect(await firstStart).toBe('disposed');
     await gone;
+    expect(site.as.tokenRequests).toBe(1);
+  });
+
+  it('that was disposed of while the server had it is stored, where no other object waits for it yet [A11]', async () => {
+    const site = signInSite();
+    site.load(await site.callback(site.session(), { returnTo: '/orders' }));
+    const { first, asked, answer } = withHeldAnswer(site);
+    const started = outcome(first.start());
+    await asked;
+    const gone = first.dispose();
+    answer.resolve();
+    await gone;
+    expect([await started, site.url]).toEqual(['fine', `${origin}/orders`]);
+    expect(await outcome(first.getToken())).toBe('disposed');
+    expect(await site.session().start()).toMatchObject({ state: 'signed_in', user: { sub: 'alice' } });
     expect(site.as.tokenRequests).toBe(1);
   });
 

@@ -13,6 +13,7 @@ import { digest } from '../../../src/core/random.js';
 import { buildManager, type KeptTokens } from '../../../src/manager/kept-tokens.js';
 import { recordName } from '../../../src/manager/record-name.js';
 import { renew } from '../../../src/manager/renew.js';
+import { emptyRecord } from '../../../src/manager/state.js';
 import { readAuthorizationResponse } from '../../../src/protocol/authorization/authorization-response.js';
 import { authorizationRequest } from '../../../src/protocol/authorization/authorization-request.js';
 import { testKeyStore } from '../protocol/proofs.js';
@@ -42,9 +43,17 @@ async function setUp() {
     onTestFinished(() => kept.tokens.dispose());
     return kept;
   };
+  const answers = { come: true, after: async (): Promise<void> => undefined };
   const link: WorkerLink = {
     place: () => ({ renewal: 'worker', renewalReason: undefined }),
-    ask: async (order) => ({ result: structuredClone(await worker.perform(order, () => undefined)) }),
+    async ask(order) {
+      if (order.do === 'ping') return { result: undefined };
+      if (!answers.come) {
+        await answers.after();
+        return undefined;
+      }
+      return { result: structuredClone(await worker.perform(order, () => undefined)) };
+    },
     leave: () => undefined,
     end: () => undefined,
   };
@@ -53,8 +62,10 @@ async function setUp() {
   const context = { target: {}, clock: systemClock, signal: new AbortController().signal, report: () => undefined };
   const { transaction, url } = await authorizationRequest(tab.server, {}, { redirectUri, defaults: checkTokenParameters(options), appState: '{}' }, context);
   const callback = new URL((await as.visit(await url(context))) ?? '');
-  const redeem = () => redeemInWorker(link, tab, setup)(transaction, readAuthorizationResponse(callback, transaction, systemClock), context);
-  return { as, worker, page, redeem, full };
+  const response = readAuthorizationResponse(callback, transaction, systemClock);
+  const redeem = (kept?: KeptTokens) => redeemInWorker(link, tab, setup)(transaction, response, context, kept?.record() ?? emptyRecord);
+  const redeemSilently = (): Promise<unknown> => worker.perform({ do: 'redeem', transaction, code: response.code }, () => undefined);
+  return { as, worker, page, redeem, redeemSilently, full, answers };
 }
 
 describe('a sign-in that the worker has finished', () => {
@@ -87,6 +98,30 @@ describe('a sign-in that the worker has finished', () => {
     await (await redeem())(kept);
     expect(worker.isOver).toBe(true);
     expect((await other(page())).value).toBe((await kept.tokens.getToken()).value);
+  });
+});
+
+describe('a worker that does not answer any more', () => {
+  it('has not lost the sign-in that it stored before [A11, X14]', async () => {
+    const { as, page, redeem, redeemSilently, answers } = await setUp();
+    const kept = page();
+    Object.assign(answers, { come: false, after: redeemSilently });
+    await (await redeem(kept))(kept);
+    expect((await kept.tokens.getToken()).type).toBe('Bearer');
+    expect(as.tokenRequests).toBe(1);
+  });
+
+  it('has lost it where the store knows nothing of it, or only of the session before, or of a sign-out [A11, R26]', async () => {
+    const { page, redeem, answers } = await setUp();
+    const kept = page();
+    answers.come = false;
+    await expect((await redeem(kept))(kept)).rejects.toMatchObject({ code: 'code_lost' });
+    const brought = { accessToken: 'at', tokenType: 'Bearer', sentAt: Date.now(), lifetimeMs: 60_000, scope: [], refreshToken: 'rt' } as const;
+    await kept.signIn(brought);
+    await expect((await redeem(kept))(kept)).rejects.toMatchObject({ code: 'code_lost' });
+    answers.after = async () => void (await page().signOut());
+    await expect((await redeem(kept))(kept)).rejects.toMatchObject({ code: 'code_lost' });
+    await expect(kept.tokens.getToken()).rejects.toMatchObject({ code: 'login_required' });
   });
 });
 

@@ -29,6 +29,31 @@ describe('a session that was disposed', () => {
     expect(session.peek()).toBeUndefined();
   });
 
+  it('has let go of everything when dispose() resolves, also where its code was being opened [rule 13]', async () => {
+    const site = signInSite();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<undefined>();
+    let reads = 0;
+    const get: TokenStore['get'] = (key) => {
+      reads++;
+      if (reads === 1) return site.store.get(key);
+      asked.resolve();
+      return answer.promise;
+    };
+    const session = site.session({ store: { ...site.store, get } });
+    await session.start();
+    await asked.promise;
+    let isOver = false;
+    const gone = session.dispose().then(() => {
+      isOver = true;
+    });
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    expect(isOver).toBe(false);
+    answer.resolve(undefined);
+    await gone;
+    expect(session.snapshot().status).toBe('disposed');
+  });
+
   it('leaves the page no more where that happened while its sign-in was written down', async () => {
     const site = signInSite();
     const assigned = vi.spyOn(location, 'assign');
@@ -37,6 +62,46 @@ describe('a session that was disposed', () => {
     expect(await outcome(session.signIn())).toBe('disposed');
     expect(assigned).not.toHaveBeenCalled();
   });
+});
+
+it('leaves no listener behind when the user comes back from the server without having signed in, however often [X11]', async () => {
+  const site = signInSite();
+  const page = new EventTarget();
+  let listening = 0;
+  vi.stubGlobal('addEventListener', (...given: Parameters<EventTarget['addEventListener']>) => {
+    listening++;
+    page.addEventListener(...given);
+  });
+  vi.stubGlobal('removeEventListener', (...given: Parameters<EventTarget['removeEventListener']>) => {
+    listening--;
+    page.removeEventListener(...given);
+  });
+  const session = site.session();
+  await session.start();
+  expect(await outcome(session.signIn({ scope: '"' }))).toBe('invalid_option');
+  const before = listening;
+  for (let times = 0; times < 3; times++) {
+    const left = Promise.withResolvers<void>();
+    vi.spyOn(location, 'assign').mockImplementation(() => left.resolve());
+    const back = outcome(session.signIn());
+    await left.promise;
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }));
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    expect(await back).toBe('fine');
+  }
+  expect(listening).toBe(before);
+});
+
+it('does not send the user away whose key would be gone when they come back [H22, X25]', async () => {
+  const site = signInSite();
+  vi.stubGlobal('navigator', {});
+  const assigned = vi.spyOn(location, 'assign');
+  const session = site.session({ store: undefined, dpop: true });
+  await session.start();
+  const before = site.as.requests.length;
+  expect(await outcome(session.signIn())).toBe('store_unavailable');
+  expect(assigned).not.toHaveBeenCalled();
+  expect(site.as.requests.length).toBe(before);
 });
 
 describe('a session without an end to wait for', () => {

@@ -89,6 +89,66 @@ describe('a sign-in from outside', () => {
   });
 });
 
+describe('a sign-in that never reached the store', () => {
+  /** A manager that reads the store and cannot write it, until told otherwise, and one that can. */
+  async function setUpFull(): Promise<Scene & { readonly other: Watched; readonly full: { isFull: boolean } }> {
+    const inner = observedStore(virtualClock());
+    const full = { isFull: true };
+    const scene = setUp({ ...inner, set: (...write) => (full.isFull ? Promise.reject(new Error('full')) : inner.set(...write)) });
+    const { clock, grant } = scene;
+    return { ...scene, full, other: watched({ grant, clock, store: inner }) };
+  }
+
+  it.each(['signed out', 'signed in as somebody else'])('yields to whoever has %s elsewhere since [R26, X10]', async (what) => {
+    const { clock, kept, other } = await setUpFull();
+    await other.signIn(brought('before', clock.now()));
+    await kept.recheck();
+    await kept.signIn(brought('a', clock.now()));
+    await kept.recheck();
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+    if (what === 'signed out') await other.signOut();
+    else await other.signIn(brought('b', clock.now()));
+    await kept.recheck();
+    const found = await kept.tokens.getToken().then(
+      ({ value }) => value,
+      ({ code }) => code,
+    );
+    expect(found).toBe(what === 'signed out' ? 'login_required' : 'at-b');
+    expect(kept.eventsOf('session_ended')).toMatchObject(what === 'signed out' ? [{ reason: 'revoked', elsewhere: true }] : []);
+  });
+
+  it('stays where others only renewed what was there before, and is stored when there is room [R6, X25]', async () => {
+    const { clock, store, grant, kept, other, full } = await setUpFull();
+    await other.signIn(brought('before', clock.now()));
+    await kept.recheck();
+    await kept.signIn(brought('a', clock.now()));
+    await other.tokens.getToken({ invalidToken: await other.tokens.getToken() });
+    await kept.recheck();
+    const token = await kept.tokens.getToken();
+    expect(token.value).toBe('at-a');
+    full.isFull = false;
+    const { value } = await kept.tokens.getToken({ invalidToken: token });
+    expect((await watched({ grant, clock, store }).tokens.getToken()).value).toBe(value);
+  });
+
+  it('stays where the store could not even be read when it came, and yields from its first read on [R26, X25]', async () => {
+    const inner = observedStore(virtualClock());
+    let isDown = true;
+    const down = <T>(call: () => Promise<T>): Promise<T> => (isDown ? Promise.reject(new Error('down')) : call());
+    const { clock, grant, kept } = setUp({ ...inner, get: (key) => down(() => inner.get(key)), set: () => Promise.reject(new Error('down')) });
+    const other = watched({ grant, clock, store: inner });
+    await other.signIn(brought('before', clock.now()));
+    await other.signOut();
+    await kept.signIn(brought('a', clock.now()));
+    isDown = false;
+    await kept.recheck();
+    expect((await kept.tokens.getToken()).value).toBe('at-a');
+    await other.signIn(brought('b', clock.now()));
+    await kept.recheck();
+    expect((await kept.tokens.getToken()).value).toBe('at-b');
+  });
+});
+
 describe('a store that others write too', () => {
   it('is read again before anything is served, once, after a recheck [X11]', async () => {
     const { clock, store, grant, kept } = setUp();
