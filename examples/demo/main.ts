@@ -9,6 +9,11 @@ import { printBooks, printChecks } from './summary.ts';
 
 const once = { tokenLifetimeS: 4, tokenDelayMs: 250, skewMs: 1_500, limitMs: 13_000 } as const;
 const usualPort = 4780;
+const more = [
+  ['fleet/main.ts          ', 'four processes, one token'],
+  ['accounts/main.ts --page', 'customers who connect, in a list; kill a process in mid-refresh'],
+  ['bff/main.ts            ', 'a page that signs in and holds no token, and its backend'],
+] as const;
 
 const flags = process.argv.slice(2);
 if (flags.some((flag) => flag !== '--once')) {
@@ -57,6 +62,9 @@ async function showLive(paper: Paper): Promise<number> {
     [`a service: watch it, make trouble   ${paper.bold(demo.url)}`, `a page that signs you in            ${paper.bold(demo.appUrl)}`],
     'Ctrl-C ends it',
   );
+  paper.line('  More to run, in another terminal:');
+  for (const [command, what] of more) paper.line(`  node examples/${command}  ${paper.dim(what)}`);
+  paper.line();
   await new Promise((resolve) => stop.addEventListener('abort', resolve));
   await demo.close();
   account.close();

@@ -37,7 +37,10 @@ declare module 'oidc-provider' {
     }>;
     interactionFinished(...exchange: [...Parameters<RequestListener>, result: object, options: { readonly mergeWithLastSubmission: boolean }]): Promise<void>;
     on(event: 'grant.error', listener: (context: unknown, error: Error & { readonly error_detail?: string }) => void): this;
-    on(event: 'grant.success', listener: (context: { readonly body?: { readonly refresh_token?: string } }) => void): this;
+    on(
+      event: 'grant.success',
+      listener: (context: { readonly body?: { readonly access_token?: string; readonly refresh_token?: string; readonly id_token?: string } }) => void,
+    ): this;
     readonly Client: { find(id: string): Promise<object | undefined> };
     readonly Grant: { new (fields: { clientId: string; accountId: string }): GrantModel; find(id: string): Promise<GrantModel | undefined> };
     readonly DeviceCode: { findByUserCode(userCode: string): Promise<DeviceCodeModel | undefined> };

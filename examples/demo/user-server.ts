@@ -22,19 +22,22 @@ export interface UserServerOptions {
   readonly resource: string;
   readonly tokenLifetimeS: number;
   readonly tokenDelayMs: number;
+  /** What its users may do at the API. @default 'orders:read' */
+  readonly scope?: string;
+  /** Of an app that is a server. @default none: the app is a page */
+  readonly clientSecret?: string;
 }
 
-const scope = 'orders:read';
-
 /** The authorization server of an app with users: PKCE, refresh tokens that rotate, and a second use of one ends the grant. */
-export async function startUserServer({ redirectUris, resource, tokenLifetimeS, tokenDelayMs }: UserServerOptions): Promise<UserServer> {
+export async function startUserServer(options: UserServerOptions): Promise<UserServer> {
+  const { redirectUris, resource, tokenLifetimeS, tokenDelayMs, scope = 'orders:read', clientSecret } = options;
   const requests: TokenRequest[] = [];
   const isPage = signInPages(() => server.provider);
   const server = await startAuthorizationServer({
     clients: [
       {
         client_id: 'orders-app',
-        token_endpoint_auth_method: 'none',
+        ...(clientSecret === undefined ? { token_endpoint_auth_method: 'none' } : { client_secret: clientSecret }),
         redirect_uris: redirectUris,
         post_logout_redirect_uris: redirectUris,
         grant_types: ['authorization_code', 'refresh_token'],

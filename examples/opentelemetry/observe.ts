@@ -20,12 +20,13 @@ interface Running {
 const advice = { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] };
 const seconds = { unit: 's', advice };
 
-/** Begins to observe every service client of this process; returns what ends it. */
+/** Begins to observe every service client and all connected accounts of this process; returns what ends it. */
 export function observeTokenkeep({ tracer = trace.getTracer('tokenkeep'), meter = metrics.getMeter('tokenkeep') }: ObserveOptions = {}): () => void {
   const renewals = meter.createHistogram('tokenkeep.renewal.duration', { ...seconds, description: 'Renewals of tokens, by what came of them.' });
   const waits = meter.createHistogram('tokenkeep.wait.duration', { ...seconds, description: 'How long callers waited for a token.' });
   const locks = meter.createHistogram('tokenkeep.lock.wait.duration', { ...seconds, description: 'How long renewals waited for their lock.' });
   const storeErrors = meter.createCounter('tokenkeep.store.errors', { unit: '{error}', description: 'Calls of the store that failed.' });
+  const lost = meter.createCounter('tokenkeep.accounts.need_reconnect', { unit: '{account}', description: 'Accounts whose owners have to connect again.' });
   const age = meter.createObservableGauge('tokenkeep.token.age', { unit: 's', description: 'How long ago the current token was requested.' });
 
   // A renewal belongs to the wait that began it, or else to what the application was doing.
@@ -77,6 +78,7 @@ export function observeTokenkeep({ tracer = trace.getTracer('tokenkeep'), meter 
   const onEvent = (message: unknown): void => {
     const { event, ...client } = message as EventMessage;
     if (event.type === 'storage_error') storeErrors.add(1, { ...about(client), ...failure(event.error) });
+    if (event.type === 'needs_reconnect') lost.add(1, { ...about(client), [ATTR_ERROR_TYPE]: event.reason });
   };
 
   const stops = [
@@ -86,7 +88,8 @@ export function observeTokenkeep({ tracer = trace.getTracer('tokenkeep'), meter 
       (message) => ({ ...withTarget(message), ...howRenewed(message) }),
       (message, tookS) => {
         renewals.record(tookS, { ...about(message), ...howRenewed(message), ...failure(message.error) });
-        if (message.issuedAt !== undefined)
+        // Of accounts there may be thousands: the gauge has the tokens of services.
+        if (message.issuedAt !== undefined && message.accountId === undefined)
           tokens.set(JSON.stringify([message.issuer, message.clientId, message.target]), [message.issuedAt, withTarget(message)]);
       },
     ),
@@ -105,9 +108,10 @@ function about({ issuer, clientId }: ClientMessage): Attributes {
   return { [ATTR_SERVER_ADDRESS]: new URL(issuer).hostname, 'tokenkeep.client.id': clientId };
 }
 
-// Targets may be many: spans and the gauge of ages name them, the histograms do not.
+// Targets and accounts may be many: spans name them, and the gauge of ages names targets; the histograms do not.
 function withTarget(message: WaitMessage): Attributes {
-  return { ...about(message), 'tokenkeep.target': message.target };
+  const { target, accountId } = message;
+  return { ...about(message), 'tokenkeep.target': target, ...(accountId !== undefined && { 'tokenkeep.account.id': accountId }) };
 }
 
 function howRenewed({ reason, background, source }: RenewalMessage): Attributes {

@@ -10,7 +10,8 @@ import { accountHandle } from './account-handle.js';
 import { reconnectReason } from './account-index.js';
 import { isUnknown } from './account-record.js';
 import type { AccountSetup } from './account-setup.js';
-import type { ReconnectReason } from './accounts.js';
+import type { AccountEvent, ReconnectReason } from './accounts.js';
+import { diagnosticsOf } from './diagnostics.js';
 import { EndpointPace, pacedGrant } from './endpoint-pace.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
 
@@ -47,16 +48,27 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   let latest: { readonly accountId: string; readonly account: LiveAccount } | undefined;
   let isDisposed = false;
 
-  function build(accountId: string, journal?: Journal): KeptTokens {
+  function build(accountId: string): KeptTokens {
     const own: { kept?: KeptTokens } = {};
+    const { issuer, clientId } = setup.server;
+    const diagnostics = diagnosticsOf({ issuer, clientId, accountId });
     const hear = (entry: JournalEntry): void => {
       setup.tell({ ...entry, accountId });
       const reason = reasonOf(entry, own.kept);
-      if (reason !== undefined) setup.tell({ type: 'needs_reconnect', reason, at: entry.at, accountId });
+      if (reason === undefined) return;
+      const event: AccountEvent = { type: 'needs_reconnect', reason, at: entry.at, accountId };
+      setup.tell(event);
+      diagnostics.event(event);
     };
     own.kept = buildManager(
       { grant: pacedGrant(setup.grantOf(accountId), pace), store, lock, clock, skewMs, minValidMs },
-      { renew: renewConnected, queue, journal: journal ?? new Journal(clock, hear), indexOf: (record) => setup.indexOf(accountId, record) },
+      {
+        renew: renewConnected,
+        queue,
+        journal: new Journal(clock, hear),
+        indexOf: (record) => setup.indexOf(accountId, record),
+        observed: diagnostics.observed,
+      },
     );
     return own.kept;
   }

@@ -1,10 +1,13 @@
 import type { TokenError } from '../core/errors.js';
 import type { HttpEvent, JournalEntry, RenewalReason } from '../core/events.js';
+import type { AccountEvent } from './accounts.js';
 
 /** The client that a message of `node:diagnostics_channel` is about. No message holds a token, a secret or a subject. */
 export interface ClientMessage {
   readonly issuer: string;
   readonly clientId: string;
+  /** The application's own name of the account, with `createAccounts`. */
+  readonly accountId?: string | undefined;
 }
 
 /** `tokenkeep.wait`, a tracing channel: a caller that no token was at hand for, until it gets one or gives up. */
@@ -35,7 +38,7 @@ export interface LockMessage extends ClientMessage {
 
 /** `tokenkeep.event`: what `onEvent` hears. */
 export interface EventMessage extends ClientMessage {
-  readonly event: JournalEntry;
+  readonly event: JournalEntry | AccountEvent;
 }
 
 /** `tokenkeep.http`: what `onEvent` of a client's `http()` hears. */

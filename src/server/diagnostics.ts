@@ -26,13 +26,16 @@ type Listener = ((event: HttpEvent) => void) | undefined;
 export interface Diagnostics {
   readonly observed: (tools: RenewalTools) => RenewalTools;
   readonly http: (onEvent: Listener) => Listener;
+  /** An event that no manager reports. */
+  readonly event: (event: EventMessage['event']) => void;
 }
 
 /** Without the module, as in browsers, nothing is published. */
 export function diagnosticsOf(client: ClientMessage): Diagnostics {
   const module = diagnosticsChannel();
-  if (!module) return { observed: (tools) => tools, http: (onEvent) => onEvent };
+  if (!module) return { observed: (tools) => tools, http: (onEvent) => onEvent, event: () => undefined };
   const http = module.channel<HttpMessage>('tokenkeep.http');
+  const events = module.channel<EventMessage>('tokenkeep.event');
   return {
     observed: (tools) => observe(client, module, tools),
     http: (onEvent) =>
@@ -42,6 +45,7 @@ export function diagnosticsOf(client: ClientMessage): Diagnostics {
             if (http.hasSubscribers) http.publish({ ...client, event });
             return onEvent?.(event);
           },
+    event: (event) => events.hasSubscribers && events.publish({ ...client, event }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -108,6 +109,19 @@ describe('npm start', () => {
       expect(await once(child, 'exit')).toEqual([0, null]);
       expect(output()).toMatch(/failed calls +0\n/);
     }
+  });
+
+  it('names on the terminal and on the page what else can be run, by commands that exist', async () => {
+    const { url, child, output } = await start({});
+    const page = await (await fetch(url)).text();
+    const named = [...page.matchAll(/<code>(node examples\/[^<]+)<\/code>/g)].map(([, command = '']) => command);
+    expect(named.map((command) => command.split('/')[1])).toEqual(['fleet', 'accounts', 'bff']);
+    for (const command of named) {
+      expect(output()).toContain(command);
+      expect(existsSync(command.split(' ')[1] ?? '')).toBe(true);
+    }
+    child.kill('SIGINT');
+    await once(child, 'exit');
   });
 
   it('serves the page at PORT, and says so when that is taken', async () => {

@@ -86,3 +86,24 @@ describe('examples/accounts', () => {
     expect(after.slice(after.indexOf('Corp has'))).not.toMatch(/corp/);
   });
 });
+
+describe('examples/fleet', () => {
+  it('brings a server of its own that counts, when none is named: one request for four processes', async () => {
+    const { code, output } = await runNode(['examples/fleet/main.ts']);
+    expect(code, output).toBe(0);
+    expect([output.match(/drawn from the server/g)?.length, output.match(/read from SQLite/g)?.length]).toEqual([1, 3]);
+    expect(output).toContain('the server counted 1 token request\n');
+  });
+
+  it('names the variables that are missing when one is there', async () => {
+    const { code, output } = await runNode(['examples/fleet/main.ts'], { env: { ISSUER: 'http://127.0.0.1:1' } });
+    expect([code, output]).toEqual([2, 'Set CLIENT_ID, CLIENT_SECRET in the environment; see examples/fleet/README.md.\n']);
+  });
+});
+
+describe('examples/bff', () => {
+  it('names the variables that are missing when one is there', async () => {
+    const { code, output } = await runNode(['examples/bff/main.ts'], { env: { ISSUER: 'http://127.0.0.1:1', CLIENT_ID: 'orders' } });
+    expect([code, output]).toEqual([2, 'Set CLIENT_SECRET, API_URL in the environment as well; see examples/bff/README.md.\n']);
+  });
+});

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { observeTokenkeep } from '../../examples/opentelemetry/observe.js';
 import { runNode } from '../support/run.js';
 import { leaks } from '../unit/core/leaks.js';
+import { firm } from '../unit/server/accounts-support.js';
 
 const secret = 'secret-of-billing-7xQ';
 const about = { 'server.address': 'as.test', 'tokenkeep.client.id': 'billing' };
@@ -123,6 +124,26 @@ describe('examples/opentelemetry', () => {
     const { resourceMetrics } = await reader.collect();
     expect(leaks(all + JSON.stringify(resourceMetrics.scopeMetrics), [value, secret])).toEqual([]);
     await client.dispose();
+  });
+
+  it('names accounts in spans alone, and counts those that need a reconnect', async () => {
+    const { accounts, connect, server, clock } = firm();
+    await connect('acme');
+    await clock.advance(7_200_000);
+    await accounts.account('acme').getToken();
+    server.set({ error: 'invalid_grant' });
+    await clock.advance(7_200_000);
+    await expect(accounts.account('acme').getToken()).rejects.toThrow();
+    const own = { 'server.address': 'as.test', 'tokenkeep.client.id': 'client' };
+    expect(tree().sort()).toEqual(
+      [1, 2].flatMap(() => ['tokenkeep.lock in tokenkeep.renewal', 'tokenkeep.renewal in tokenkeep.wait', 'tokenkeep.wait in nothing']).sort(),
+    );
+    for (const { name, attributes } of spans.getFinishedSpans())
+      expect(attributes['tokenkeep.account.id']).toBe(name === 'tokenkeep.lock' ? undefined : 'acme');
+    expect(await points('tokenkeep.accounts.need_reconnect')).toEqual([{ attributes: { ...own, 'error.type': 'grant_revoked' }, value: 1, unit: '{account}' }]);
+    expect(await points('tokenkeep.token.age')).toEqual([]);
+    expect(JSON.stringify(await points('tokenkeep.renewal.duration'))).not.toContain('acme');
+    await accounts.dispose();
   });
 
   it('observes nothing after its end', async () => {

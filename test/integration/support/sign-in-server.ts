@@ -144,6 +144,7 @@ interface Interaction {
 export function browser() {
   const cookies = new Map<string, string>();
   return {
+    cookies,
     async visit(start: string): Promise<string> {
       let url = start;
       for (let hop = 0; hop < 20; hop++) {

@@ -2,6 +2,8 @@ import { clientSecretBasic } from 'tokenkeep';
 import { type AccountEvent, type Accounts, type AccountsOptions, type Connected, createAccounts } from 'tokenkeep/server';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
 import { type TestAccountStore, testAccountStore } from '../../support/account-store.js';
+// Loaded at the first connection: a virtual clock that goes on meanwhile would pass what it waits for.
+import '../../../src/server/connect-account.js';
 
 export const redirectUri = 'https://app.example/connected';
 export const dayMs = 86_400_000;

@@ -14,7 +14,7 @@ describe('the store of these tests', () => {
 });
 
 describe('an account', () => {
-  it('renews once for two processes that want its token at the same time [R3, R5, rule 1]', async () => {
+  it('renews once for two processes that want its token at the same time [R3, R5, rule 1, complaint 24]', async () => {
     const app = firm({}, { latencyBeforeMs: 300 });
     const connecting = app.connect('acme');
     await app.clock.advance(1_000);
@@ -27,6 +27,46 @@ describe('an account', () => {
     expect(new Set((await answers).map(({ value }) => value)).size).toBe(1);
     expect(app.server.tokenRequests).toBe(1);
     expect(app.server.stats.reuses).toBe(0);
+  });
+
+  it('renews once for pages that several processes render in parallel, some for a user who has left, and keeps the rotated token [complaint 13]', async () => {
+    const app = firm({}, { graceMs: 0 });
+    await app.connect('acme');
+    app.server.set({ latencyBeforeMs: 300 });
+    const kept = app.another();
+    for (let round = 1; round <= 3; round++) {
+      await app.clock.advance(hourMs);
+      app.server.clearRequests();
+      // One process lives on, two begin with this request, as functions in a cloud do; each page has three parts that want the token.
+      const processes = [kept, app.another(), app.another()];
+      const left = new AbortController();
+      const gone = processes.map((each) => each.account('acme').getToken({ signal: left.signal }).catch(String));
+      const parts = Promise.all(processes.flatMap((each) => [1, 2, 3].map(() => each.account('acme').getToken())));
+      await app.clock.advance(100);
+      left.abort(new Error('the user has left'));
+      for (let turns = 0; turns < 10; turns++) await app.clock.advance(100);
+      expect(new Set((await parts).map(({ value }) => value)).size).toBe(1);
+      expect(await Promise.all(gone)).toEqual(processes.map(() => 'Error: the user has left'));
+      expect([app.server.tokenRequests, app.server.stats.reuses]).toEqual([1, 0]);
+      await Promise.all(processes.slice(1).map((each) => each.dispose()));
+    }
+    // A page that nobody waited for to the end: its renewal is finished all the same.
+    await app.clock.advance(hourMs);
+    const alone = app.another();
+    const left = new AbortController();
+    const gone = alone.account('acme').getToken({ signal: left.signal }).catch(String);
+    await app.clock.advance(100);
+    left.abort(new Error('the user has left'));
+    expect(await gone).toBe('Error: the user has left');
+    const ended = alone.dispose();
+    for (let turns = 0; turns < 10; turns++) await app.clock.advance(100);
+    await ended;
+    app.server.clearRequests();
+    const next = app.another().account('acme').getToken();
+    for (let turns = 0; turns < 10; turns++) await app.clock.advance(100);
+    expect((await next).value).toMatch(/./);
+    expect([app.server.tokenRequests, app.server.stats.reuses]).toEqual([0, 0]);
+    expect(await listed(app.accounts.list())).toMatchObject([{ accountId: 'acme', state: 'healthy' }]);
   });
 
   it('is served again after a crash between intent and result, while the server’s grace is open, and is known to be lost after it [R14]', async () => {

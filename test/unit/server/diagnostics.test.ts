@@ -5,6 +5,7 @@ import { fakeAuthorizationServer, type ServerKnobs, virtualClock } from 'tokenke
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { leaks, shown } from '../core/leaks.js';
 import { hourMs, observedStore, rejection } from '../manager/support.js';
+import { firm } from './accounts-support.js';
 
 const secret = 'secret-of-billing-7xQ';
 const client = { issuer: 'https://as.test', clientId: 'billing' };
@@ -177,5 +178,105 @@ describe('the diagnostics channels of a service', () => {
     vi.unstubAllGlobals();
     await service.tokens.getToken();
     expect(heard).toEqual([]);
+  });
+});
+
+describe('the diagnostics channels of connected accounts', () => {
+  const subject = 'subject-of-alice-9fQ';
+  const about = { issuer: 'https://as.test', clientId: 'client', accountId: 'acme' };
+
+  it('tell of a renewal, its wait and its lock like those of a service, and name the account by the application’s own id', async () => {
+    const { clock, connect, accounts } = firm();
+    await connect('acme');
+    await clock.advance(2 * hourMs);
+    const heard = listen(...plain, ...traced);
+    const tokens = await Promise.all([accounts.account('acme').getToken(), accounts.account('acme').getToken()]);
+    expect(named(heard, 'tracing:tokenkeep.wait:asyncEnd')).toEqual([
+      { ...about, target: 'default' },
+      { ...about, target: 'default' },
+    ]);
+    expect(named(heard, 'tracing:tokenkeep.renewal:asyncEnd')).toEqual([
+      { ...about, target: 'default', reason: 'expired', background: false, source: 'server', issuedAt: clock.now(), expiresAt: tokens[0]?.expiresAt },
+    ]);
+    expect(named(heard, 'tokenkeep.lock')).toEqual([{ ...about, waitedMs: 0, acquired: true }]);
+    expect(named(heard, 'tokenkeep.event')).toContainEqual({ ...about, event: expect.objectContaining({ type: 'token', source: 'server' }) });
+    heard.length = 0;
+    await accounts.account('acme').getToken();
+    expect(heard).toEqual([]);
+    await accounts.dispose();
+  });
+
+  it('tell adopted tokens of other processes, and what a sweep renews behind everybody', async () => {
+    const { clock, connect, accounts, another } = firm({ refreshTokenIdleMs: 10 * hourMs });
+    const other = another();
+    await connect('acme');
+    await connect('beta');
+    await clock.advance(2 * hourMs);
+    const heard = listen('tracing:tokenkeep.renewal:asyncEnd');
+    await Promise.all([accounts, other].map((each) => each.account('acme').getToken()));
+    expect(heard.map(({ message }) => Object(message).source).toSorted()).toEqual(['server', 'store']);
+    heard.length = 0;
+    await clock.advance(8 * hourMs);
+    expect(await accounts.sweep()).toMatchObject({ renewed: 2 });
+    expect(heard.map(({ message }) => message)).toEqual([
+      expect.objectContaining({ accountId: expect.stringMatching(/^(acme|beta)$/), background: true, source: 'server' }),
+      expect.objectContaining({ accountId: expect.stringMatching(/^(acme|beta)$/), background: true, source: 'server' }),
+    ]);
+    await Promise.all([accounts.dispose(), other.dispose()]);
+  });
+
+  it('tell once that an account needs a reconnect, and why', async () => {
+    const { clock, server, connect, accounts, events } = firm();
+    await connect('acme');
+    await clock.advance(2 * hourMs);
+    server.set({ error: 'invalid_grant' });
+    const heard = listen('tokenkeep.event', 'tracing:tokenkeep.renewal:error');
+    await rejection(accounts.account('acme').getToken());
+    await rejection(accounts.account('acme').getToken());
+    const wanted = { type: 'needs_reconnect', reason: 'grant_revoked', at: clock.now(), accountId: 'acme' };
+    expect(named(heard, 'tokenkeep.event').filter((message) => Object(message).event.type === 'needs_reconnect')).toEqual([{ ...about, event: wanted }]);
+    expect(events.filter(({ type }) => type === 'needs_reconnect')).toEqual([wanted]);
+    expect(named(heard, 'tracing:tokenkeep.renewal:error')).toMatchObject([{ ...about, error: { code: 'grant_revoked' } }]);
+    await accounts.dispose();
+  });
+
+  it('hold no secret, no token, no subject and no account of another, whatever happens [S6]', async () => {
+    const raw: unknown[] = [];
+    for (const name of [...plain, ...traced]) {
+      const listener = (message: unknown): void => void raw.push(message);
+      subscribe(name, listener);
+      undo.push(() => unsubscribe(name, listener));
+    }
+    const { clock, server, store, connect, accounts } = firm({}, { user: subject });
+    const values: string[] = [];
+    for (const accountId of ['acme', 'beta']) {
+      await connect(accountId);
+      expect((await accounts.details(accountId))?.subject).toBe(subject);
+    }
+    for (const round of [1, 2]) {
+      await clock.advance(round * hourMs);
+      for (const accountId of ['acme', 'beta']) values.push((await accounts.account(accountId).getToken()).value);
+      values.push(...[...store.dump().matchAll(/refreshToken\\*":\\*"([^"\\]+)/g)].map(([, value = '']) => value));
+    }
+    const kept = store.before;
+    store.before = () => Promise.reject(new Error(`a store that quotes ${values[0]}`));
+    await clock.advance(2 * hourMs);
+    const failing = rejection(accounts.account('acme').getToken());
+    await clock.advance(hourMs);
+    await failing;
+    store.before = kept;
+    server.set({ error: 'invalid_grant', errorMembers: { error_description: `of ${subject} with ${values.at(-1)}` } });
+    await clock.advance(2 * hourMs);
+    await rejection(accounts.account('acme').getToken());
+    await accounts.disconnect('beta').catch(() => undefined);
+
+    expect(new Set(values).size).toBeGreaterThanOrEqual(8);
+    expect(raw.length).toBeGreaterThan(20);
+    const text = raw.map(shown).join('\n');
+    for (const told of ['acme', 'beta', 'needs_reconnect', 'storage_error']) expect(text).toContain(told);
+    expect(leaks(text, [...values, subject, 'secret-of-the-client', btoa('client:secret-of-the-client')])).toEqual([]);
+    // A message is about one account, and the other's name is not in it.
+    for (const message of raw) expect(shown(message)).not.toMatch(Object(message).accountId === 'acme' ? /beta/ : /acme/);
+    await accounts.dispose();
   });
 });
