@@ -62,19 +62,18 @@ describe.each(storeKinds.filter(({ kind }) => kind !== 'SQLite'))('accounts over
     await expect.poll(() => rotations.uses.length, { timeout: 10_000 }).toBeGreaterThan(names.length);
     if (store.server) await outage(store.server);
     const began = performance.now();
-    const heard = (): number => running.reduce((sum, { lines }) => sum + lines.length, 0);
+    const failures = (): readonly string[] => running.flatMap(({ lines }) => lines.slice(1).flatMap((line) => JSON.parse(line).failed ?? []));
     // Well again: a whole lifetime without a failure.
-    for (let before = -1; before !== heard(); ) {
+    for (let before = -1; before !== failures().length; ) {
       expect(performance.now() - began).toBeLessThan(40_000);
-      before = heard();
+      before = failures().length;
       await pause(2_000);
     }
     const healedMs = performance.now() - began - 2_000;
     expect(await Promise.all(running.map((each) => each.end()))).toEqual(running.map(() => 0));
-    const failed = running.flatMap(({ lines }) => lines.slice(1).flatMap((line) => JSON.parse(line).failed ?? []));
     for (const accountId of names) expect([accountId, (await accounts.details(accountId))?.state]).toEqual([accountId, 'healthy']);
     for (const accountId of names) expect((await accounts.account(accountId).getToken()).value).toMatch(/./);
-    return { failed, healedMs };
+    return { failed: failures(), healedMs };
   }
 
   const figures = (what: string, { failed, healedMs }: Awaited<ReturnType<typeof through>>, before: number): void =>
