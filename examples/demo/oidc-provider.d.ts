@@ -1,6 +1,6 @@
 // oidc-provider brings no types. These are the members that this project uses.
 declare module 'oidc-provider' {
-  import type { RequestListener } from 'node:http';
+  import type { IncomingMessage, RequestListener } from 'node:http';
 
   interface StoredModel {
     save(): Promise<string>;
@@ -36,10 +36,13 @@ declare module 'oidc-provider' {
       readonly params: { readonly client_id: string; readonly scope?: string; readonly login_hint?: string };
     }>;
     interactionFinished(...exchange: [...Parameters<RequestListener>, result: object, options: { readonly mergeWithLastSubmission: boolean }]): Promise<void>;
-    on(event: 'grant.error', listener: (context: unknown, error: Error & { readonly error_detail?: string }) => void): this;
+    on(event: 'grant.error', listener: (context: { readonly req: IncomingMessage }, error: Error & { readonly error_detail?: string }) => void): this;
     on(
       event: 'grant.success',
-      listener: (context: { readonly body?: { readonly access_token?: string; readonly refresh_token?: string; readonly id_token?: string } }) => void,
+      listener: (context: {
+        readonly req: IncomingMessage;
+        readonly body?: { readonly access_token?: string; readonly refresh_token?: string; readonly id_token?: string };
+      }) => void,
     ): this;
     readonly Client: { find(id: string): Promise<object | undefined> };
     readonly Grant: { new (fields: { clientId: string; accountId: string }): GrantModel; find(id: string): Promise<GrantModel | undefined> };

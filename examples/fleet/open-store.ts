@@ -1,6 +1,6 @@
 // The store that all processes of the fleet share. The program opens what it uses, and closes it: tokenkeep closes nothing that it was given.
 import { DatabaseSync } from 'node:sqlite';
-import type { AccountStore } from 'tokenkeep';
+import type { AccountStore, Clock } from 'tokenkeep';
 import { encryptedStore } from 'tokenkeep/storage/encrypted';
 import { jweCipher } from 'tokenkeep/storage/jwe-cipher';
 import { postgresStore } from 'tokenkeep/storage/postgres';
@@ -22,13 +22,19 @@ export interface StoreEnvironment {
   readonly STORE_KEY?: string | undefined;
 }
 
-export async function openStore(environment: StoreEnvironment): Promise<OpenedStore> {
-  const opened = await open(environment);
+/** What all stores take; see the options of each. */
+export interface StoreOptions {
+  readonly leaseMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export async function openStore(environment: StoreEnvironment, options: StoreOptions = {}): Promise<OpenedStore> {
+  const opened = await open(environment, options);
   const { STORE_KEY } = environment;
   return STORE_KEY ? { ...opened, store: encryptedStore(opened.store, jweCipher({ keys: [{ kid: '1', key: STORE_KEY }] })) } : opened;
 }
 
-async function open({ REDIS_URL, DATABASE_URL, SQLITE_FILE = 'fleet.db' }: StoreEnvironment): Promise<OpenedStore> {
+async function open({ REDIS_URL, DATABASE_URL, SQLITE_FILE = 'fleet.db' }: StoreEnvironment, options: StoreOptions): Promise<OpenedStore> {
   if (REDIS_URL) {
     const { createClient } = await import('redis');
     const client = createClient({ url: REDIS_URL });
@@ -39,14 +45,14 @@ async function open({ REDIS_URL, DATABASE_URL, SQLITE_FILE = 'fleet.db' }: Store
     const close = async (): Promise<void> => {
       for (const each of [client, subscriber]) each.destroy();
     };
-    return { kind: 'Redis', store: redisStore(client, { subscriber }), close };
+    return { kind: 'Redis', store: redisStore(client, { ...options, subscriber }), close };
   }
   if (DATABASE_URL) {
     const { Pool } = await import('pg');
     const pool = new Pool({ connectionString: DATABASE_URL, max: 4, connectionTimeoutMillis: 3_000 });
     pool.on('error', () => undefined);
-    return { kind: 'PostgreSQL', store: postgresStore(pool), close: () => pool.end() };
+    return { kind: 'PostgreSQL', store: postgresStore(pool, options), close: () => pool.end() };
   }
   const database = new DatabaseSync(SQLITE_FILE);
-  return { kind: 'SQLite', store: sqliteStore(database), close: async () => database.close() };
+  return { kind: 'SQLite', store: sqliteStore(database, options), close: async () => database.close() };
 }

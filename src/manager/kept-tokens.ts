@@ -22,6 +22,8 @@ export interface KeptTokens {
   renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
   /** Something is under way that somebody may wait for, or lies in memory alone. */
   isBusy(): boolean;
+  /** The store did not take everything: what memory alone has is offered again with each {@link recheck}. */
+  isUnsaved(): boolean;
   /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
   recheck(isOnline?: boolean): Promise<void>;
 }
@@ -37,6 +39,7 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     signOut: () => forget('revoked'),
     renew: (targetKey, order) => follow(targetKey, order, parts),
     isBusy: () => targets.all().some(({ flight, loading, keeper }) => flight !== undefined || loading !== undefined || keeper.isUnsaved),
+    isUnsaved: () => targets.own.keeper.isUnsaved,
     recheck: renewals.recheck,
   };
 }

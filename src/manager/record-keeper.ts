@@ -59,7 +59,7 @@ export class RecordKeeper {
     // One that has not begun yet is as good for all who ask.
     this.#nextRead ??= this.#inTurn(() => {
       this.#nextRead = undefined;
-      return this.#read();
+      return this.#read().then(() => this.#saveWhatIsLeft());
     });
     return this.#nextRead;
   }
@@ -73,7 +73,7 @@ export class RecordKeeper {
 
   /**
    * Applies an outcome, in memory and in the store.
-   * @throws {TokenError} `store_unavailable`; memory then holds the outcome all the same, unless it is an intent.
+   * @throws {TokenError} `store_unavailable`; memory then holds the outcome all the same, unless it is an intent. It can be applied again.
    */
   apply(outcome: Outcome): Promise<Commit['do']> {
     // What is to be forgotten is forgotten here first, whatever the store says, and in whatever is read meanwhile.
@@ -123,8 +123,8 @@ export class RecordKeeper {
       for (let writes = 0; writes < writesPerOutcome; writes++) {
         if (writes > 0) await this.#read();
         const { epoch } = this.record;
-        // Without one to save, another write has taken this sign-out along.
-        const step: Commit = !clears ? commit(this.record, outcome) : { do: 'write', record: this.record };
+        // Without one to save, another write has taken this sign-out along. What memory has already is written as it is.
+        const step: Commit = clears || this.#unsaved.includes(outcome) ? { do: 'write', record: this.record } : commit(this.record, outcome);
         if (step.do !== 'write' || (clears && this.#unsaved.length === 0)) return step.do;
         if (!(await this.#write(step.record))) continue;
         // A sign-out came while the store was busy; it writes again over this.
@@ -135,7 +135,7 @@ export class RecordKeeper {
       }
       throw unavailable('the record keeps changing under this write');
     } catch (error) {
-      if (clears) throw error;
+      if (clears || this.#unsaved.includes(outcome)) throw error;
       const kept = commit(this.record, outcome);
       if (kept.do !== 'write') return kept.do;
       if (outcome.type !== 'sending') {
@@ -146,6 +146,14 @@ export class RecordKeeper {
       }
       throw error;
     }
+  }
+
+  // Whoever reads the store meanwhile sends a refresh token that was spent. That it could not be saved was reported when it happened.
+  async #saveWhatIsLeft(): Promise<void> {
+    const { record } = this;
+    if (!this.isUnsaved || !(await this.#write(record).catch(() => false))) return;
+    // A sign-out that came meanwhile writes again over this.
+    if (this.record === record) this.#unsaved = none;
   }
 
   // False: somebody else wrote first.

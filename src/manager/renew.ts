@@ -5,7 +5,7 @@ import type { TokenSet } from '../core/token-set.js';
 import { isTokenValue } from '../core/token-value.js';
 import { adopt, announce } from './adopt.js';
 import { askGrant } from './ask-grant.js';
-import type { Commit } from './commit.js';
+import type { Commit, Outcome } from './commit.js';
 import { endedError, sessionChanged } from './failures.js';
 import { asTokenError } from './as-token-error.js';
 import type { Flight } from './flight.js';
@@ -16,6 +16,9 @@ import { type EndReason, graceMs, holdToken } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 const rounds = 3;
+// About three seconds, in six attempts: callers wait meanwhile.
+const firstPauseMs = 100;
+const longestPauseMs = 1_600;
 
 /**
  * One renewal from the queue to the stored result: a slot at the token endpoint, then the lock, then a second look at
@@ -109,8 +112,20 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     const { idToken, raw } = tokens;
     const refreshToken = rotates ? tokens.refreshToken : undefined;
     // A token that the server already gave is served even if it cannot be stored.
-    if (!(await isCurrent(keeper.apply({ type: 'renewed', epoch, sent, held, refreshToken, idToken, raw }), tokens))) return undefined;
+    if (!(await isCurrent(save({ type: 'renewed', epoch, sent, held, refreshToken, idToken, raw }), tokens))) return undefined;
     return announce('server', held, entry, flight, tools);
+  }
+
+  // Others would send the refresh token that was just spent: as long as the lock keeps them away, a store that takes nothing is asked again.
+  async function save(outcome: Outcome): Promise<Commit['do']> {
+    for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
+      try {
+        return await keeper.apply(outcome);
+      } catch (error) {
+        if (!journals || store?.shared !== true || pauseMs > longestPauseMs) throw error;
+        await clock.sleep(pauseMs);
+      }
+    }
   }
 
   // Before the grant is declared dead the store is read again: another context may have rotated the refresh token.

@@ -36,6 +36,8 @@ export interface LiveAccount {
 
 // A dead account may have been connected again in another process.
 const deadMs = 1_000;
+const firstOfferMs = 250;
+const longestOfferMs = 10_000;
 
 export function accountManagers(setup: AccountSetup): AccountManagers {
   const { options, clock, store, maxAccounts, recheckMs } = setup;
@@ -46,6 +48,8 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   const accounts = new Map<string, LiveAccount>();
   const leaving = new Set<Promise<void>>();
   let latest: { readonly accountId: string; readonly account: LiveAccount } | undefined;
+  const offered = new Set<KeptTokens>();
+  const gone = new AbortController();
   let isDisposed = false;
 
   function build(accountId: string): KeptTokens {
@@ -54,6 +58,7 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
     const diagnostics = diagnosticsOf({ issuer, clientId, accountId });
     const hear = (entry: JournalEntry): void => {
       setup.tell({ ...entry, accountId });
+      if (entry.type === 'storage_error' && own.kept) void offerAgain(own.kept);
       const reason = reasonOf(entry, own.kept);
       if (reason === undefined) return;
       const event: AccountEvent = { type: 'needs_reconnect', reason, at: entry.at, accountId };
@@ -73,11 +78,24 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
     return own.kept;
   }
 
+  // What the store did not take lies in this memory alone: another process would send the refresh token that was spent.
+  async function offerAgain(kept: KeptTokens): Promise<void> {
+    if (offered.has(kept)) return;
+    offered.add(kept);
+    for (let pauseMs = firstOfferMs; kept.isUnsaved() && !isDisposed; pauseMs = Math.min(pauseMs * 2, longestOfferMs)) {
+      await clock.sleep(pauseMs, gone.signal, { idle: true }).catch(() => undefined);
+      if (!isDisposed) await kept.recheck();
+    }
+    offered.delete(kept);
+  }
+
   function leave(kept: KeptTokens): Promise<void> {
     const gone = kept.tokens.dispose().finally(() => leaving.delete(gone));
     leaving.add(gone);
     return gone;
   }
+
+  const newAccount = (kept: KeptTokens): LiveAccount => ({ kept, watchers: 0, confirmedMs: clock.monotonicMs() });
 
   function makeRoom(): void {
     for (const [accountId, { kept, watchers }] of accounts) {
@@ -94,7 +112,7 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
     if (account && account === latest?.account) return account;
     if (!account) {
       makeRoom();
-      account = { kept: build(accountId), watchers: 0, confirmedMs: clock.monotonicMs() };
+      account = newAccount(build(accountId));
     }
     accounts.delete(accountId);
     accounts.set(accountId, account);
@@ -127,11 +145,14 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
       try {
         return await task(kept);
       } finally {
-        await leave(kept);
+        // With what the store did not take it stays.
+        if (kept.isUnsaved() && !isDisposed && !accounts.has(accountId)) accounts.set(accountId, newAccount(kept));
+        else await leave(kept);
       }
     },
     async dispose() {
       isDisposed = true;
+      gone.abort();
       latest = undefined;
       for (const { kept } of accounts.values()) void leave(kept);
       accounts.clear();

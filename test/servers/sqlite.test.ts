@@ -1,53 +1,33 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { sqliteStore } from 'tokenkeep/storage/sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
+import { type Process, startProcess } from './support/process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokenkeep-sqlite-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Writer {
-  readonly child: ChildProcess;
-  readonly lines: string[];
-}
-
-function writer(file: string, name: string, ...slow: string[]): Writer {
-  const child = spawn(process.execPath, ['--no-warnings', 'test/servers/fixtures/sqlite-writer.ts', file, name, ...slow], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-  return { child, lines };
-}
-
-async function kill({ child }: Writer): Promise<void> {
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
+const writer = (file: string, name: string, ...slow: string[]): Process => startProcess('sqlite-writer.ts', { args: [file, name, ...slow] });
 
 describe('processes over one SQLite file', () => {
   it('lose no update, though they are killed at any moment, and wait no longer than the lease for a dead one [X15, X17]', async () => {
     const file = join(folder, 'killed.db');
-    const all: Writer[] = [];
+    const all: Process[] = [];
     const running = Array.from({ length: 4 }, (_, index) => writer(file, `w${index}`));
     all.push(...running);
     for (let round = 0; round < 8; round++) {
       const victim = running[round % 4];
       if (victim === undefined) throw new Error('no writer');
       await expect.poll(() => victim.lines.length, { timeout: 15_000 }).toBeGreaterThan(round);
-      await kill(victim);
+      await victim.kill();
       const next = writer(file, `w${4 + round}`);
       running[round % 4] = next;
       all.push(next);
     }
     await expect.poll(() => running.every(({ lines }) => lines.length > 3), { timeout: 15_000 }).toBe(true);
-    await Promise.all(running.map(kill));
+    await Promise.all(running.map((each) => each.kill()));
     const database = new DatabaseSync(file);
     const found = Number((await sqliteStore(database).get('number'))?.value);
     const integrity = database.prepare('PRAGMA integrity_check').get();
@@ -68,14 +48,14 @@ describe('processes over one SQLite file', () => {
     for (let round = 0; round < 3; round++) {
       const entered = inside();
       await expect.poll(inside, { timeout: 15_000, interval: 5 }).toBeGreaterThan(entered);
-      stopped.child.kill('SIGSTOP');
+      stopped.signal('SIGSTOP');
       const written = other.lines.length;
       // The other one has the lock when the lease has run out.
       await expect.poll(() => other.lines.length, { timeout: 10_000 }).toBeGreaterThan(written + 20);
-      stopped.child.kill('SIGCONT');
+      stopped.signal('SIGCONT');
       await expect.poll(() => stopped.lines.filter((line) => line === 'refused').length, { timeout: 15_000 }).toBe(round + 1);
     }
-    await Promise.all([stopped, other].map(kill));
+    await Promise.all([stopped, other].map((each) => each.kill()));
     const values = [...stopped.lines, ...other.lines].filter((line) => line.startsWith('wrote'));
     expect(new Set(values).size).toBe(values.length);
   });
