@@ -33,7 +33,8 @@ const shell = /\/src\/browser\/create-session\.ts$/;
  * @param {{ getModuleIds(): IterableIterator<string>, getModuleInfo(id: string): import('rollup').ModuleInfo | null }} graph
  */
 function manualChunks(module, { getModuleIds, getModuleInfo }) {
-  if (!/\/src\/(core|manager|protocol|locks)\/|\/src\/storage\/memory\.ts$/.test(module) || /\/jose(-keys)?\.ts$|\/locks\/web\.ts$/.test(module)) return undefined;
+  if (!/\/src\/(core|manager|protocol|locks)\/|\/src\/storage\/memory\.ts$/.test(module) || /\/jose(-keys)?\.ts$|\/locks\/web\.ts$/.test(module))
+    return undefined;
   const start = [...getModuleIds()].find((id) => shell.test(id));
   const first = new Set(start === undefined ? [] : [start]);
   for (const id of first) for (const imported of getModuleInfo(id)?.importedIds ?? []) first.add(imported);
