@@ -1,5 +1,6 @@
 import { checkBoolean, checkOptions, checkPort, invalidOption } from '../core/check-option.js';
 import type { Clock } from '../core/clock.js';
+import { once } from '../core/once.js';
 import { checkClock } from '../core/system-clock.js';
 import type { AccountStore } from '../core/token-store.js';
 import { checkLease, freeLease, type Lease, leaseLock } from '../locks/lease-lock.js';
@@ -48,14 +49,10 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   const table = `"${schema}".tokenkeep_records`;
   const channel = `tokenkeep_${schema}`;
 
-  let ready: Promise<void> | undefined;
+  const ready = once(async () => (migrates ? migratePostgres(pool, { schema }) : undefined));
   const query = (text: string, values: unknown[]): ReturnType<typeof rowsOf> =>
     ask(async () => {
-      ready ??= (migrates ? migratePostgres(pool, { schema }) : Promise.resolve()).catch((error: unknown) => {
-        ready = undefined;
-        throw error;
-      });
-      await ready;
+      await ready();
       return rowsOf(pool, text, values);
     });
   const swap = async (key: string, text: string, ...values: unknown[]): Promise<boolean> => {

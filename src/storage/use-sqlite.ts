@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { once } from '../core/once.js';
 import { TokenError } from '../core/errors.js';
 import { ageMs, instant } from '../core/instant.js';
 import { randomFraction } from '../core/random.js';
@@ -38,7 +39,7 @@ export type SqliteQuery = (sql: string, ...values: SqliteValue[]) => Promise<Sql
 
 export function useSqlite(database: SqliteDatabase, clock: Clock): SqliteQuery {
   const prepared = new Map<string, SqliteStatement>();
-  let ready: Promise<void> | undefined;
+  const ready = once(() => patiently(setUp));
 
   function prepare(sql: string): SqliteStatement {
     const statement = prepared.get(sql) ?? database.prepare(sql);
@@ -84,11 +85,7 @@ export function useSqlite(database: SqliteDatabase, clock: Clock): SqliteQuery {
   }
 
   return async (sql, ...values) => {
-    ready ??= patiently(setUp).catch((error: unknown) => {
-      ready = undefined;
-      throw error;
-    });
-    await ready;
+    await ready();
     return patiently(() => rowsOf(prepare(sql).all(...values)));
   };
 }

@@ -3,6 +3,7 @@ import { checkPort, checkString, invalidOption } from '../../core/check-option.j
 import { isTokenError, TokenError } from '../../core/errors.js';
 import type { KeyStore } from '../../core/key-store.js';
 import { keyAlgorithm, keyParameters } from '../key-algorithm.js';
+import { once } from '../../core/once.js';
 import { digest } from '../../core/random.js';
 import { unavailable } from '../../core/unavailable.js';
 
@@ -41,15 +42,7 @@ export function dpopKeyReader(options: DpopKeyOptions): () => Promise<DpopKey> {
   if (key !== undefined && keyStore !== undefined) throw invalidOption('keyStore', 'none beside "key"', keyStore);
   checkPort('keyStore', keyStore, ['getOrCreate', 'delete']);
   if (keyStore === undefined && options.keyName !== undefined) throw invalidOption('keyName', 'none without "keyStore"', options.keyName);
-  const read = key !== undefined ? given(key, alg) : keyStore ? kept(keyStore, checkString('keyName', options.keyName), alg) : () => newKey(alg);
-  let reading: Promise<DpopKey> | undefined;
-  return () => {
-    reading ??= read().catch((error: unknown) => {
-      reading = undefined;
-      throw error;
-    });
-    return reading;
-  };
+  return once(key !== undefined ? given(key, alg) : keyStore ? kept(keyStore, checkString('keyName', options.keyName), alg) : () => newKey(alg));
 }
 
 function newPair(alg: DpopAlgorithm = 'ES256'): Promise<CryptoKeyPair> {
