@@ -134,7 +134,7 @@ describe('a sign-in that nobody finished', () => {
 });
 
 describe('a browser that keeps no cookie of the server for this page', () => {
-  it('is nothing to a session: it restores and renews without a frame or a silent sign-in [complaint 11] [S13]', async () => {
+  it('is nothing to a session: it restores and renews without a frame or a silent sign-in [complaint 11]', async () => {
     const sent: string[] = [];
     let frames = 0;
     context.on('page', (page) => page.on('frameattached', () => frames++));
