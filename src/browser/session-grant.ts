@@ -1,3 +1,4 @@
+import { isTokenError, TokenError } from '../core/errors.js';
 import type { Grant, GrantContext } from '../core/grant.js';
 import type { KeyStore } from '../core/key-store.js';
 import type { Preset } from '../core/preset.js';
@@ -42,16 +43,32 @@ export function sessionGrant(options: SessionGrantOptions, id: string, name: str
   const defaults = checkTokenParameters(options);
   // A page cannot tell a 404 without CORS headers from a network that is down, so the likely place is asked first.
   const preset: Preset = { ...(defaults.scope?.includes('openid') && { discovery: 'oidc' }), ...options.preset };
-  const bound = options.dpop === true && { dpop: keys ? keptKey(keys, `${name}:dpop`) : dpop() };
-  const given = { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params, ...bound };
+  const key = options.dpop === true ? (keys ? keptKey(keys, `${name}:dpop`) : dpop()) : undefined;
+  const given = { issuer, server: metadata, clientId, auth, fetch, preset, allowInsecureHttp, redirectUri, scope, resource, audience, params, dpop: key };
   const server = checkAuthorizationServer('createSession', given, further);
   // The key that proofs are made with is the session's, whatever record it is in.
-  const { identity: _, ...grant } = { ...signedInGrant(server, defaults), id };
-  const redeem = async (transaction: AuthorizationTransaction, response: AuthorizationResponse, context: GrantContext): Promise<TokenSet> =>
-    (await redeemCode(server, transaction, response, { ...context, target: { resource: defaults.resource } })).tokens;
+  const { identity: _, ...signedIn } = { ...signedInGrant(server, defaults), id };
+  const grant: Grant = key ? { ...signedIn, request: (current, context) => withKey(key, current, signedIn.request(current, context)) } : signedIn;
+  const redeem = async (transaction: AuthorizationTransaction, response: AuthorizationResponse, context: GrantContext): Promise<TokenSet> => {
+    const { tokens } = await redeemCode(server, transaction, response, { ...context, target: { resource: defaults.resource } });
+    return key ? Object.freeze({ ...tokens, raw: { ...tokens.raw, [boundTo]: await key.thumbprint() } }) : tokens;
+  };
   if (!keys || !seals) return { grant, server, redeem };
   const sealed = sealedGrant(grant, webCryptoCipher({ keyStore: keys, name: 'refresh-token' }), name);
   return { grant: sealed, server, redeem: async (...sent) => sealed.seal(await redeem(...sent)) };
+}
+
+// In the record: whoever refreshes may be another page or worker than the one that made a key in the place of one that was deleted.
+const boundTo = 'dpop_jkt';
+
+async function withKey(key: Dpop, current: TokenSet | undefined, renewed: Promise<TokenSet>): Promise<TokenSet> {
+  try {
+    return await renewed;
+  } catch (error) {
+    const { [boundTo]: thumbprint } = current?.raw ?? {};
+    const isLost = isTokenError(error) && error.code === 'grant_revoked' && thumbprint !== undefined && thumbprint !== (await key.thumbprint());
+    throw isLost ? new TokenError('key_lost', 'the refresh token was refused with another DPoP key', error) : error;
+  }
 }
 
 // Read anew for whatever is sent to the authorization server: a key that was deleted meanwhile is in nobody's store any more, and
@@ -59,22 +76,17 @@ export function sessionGrant(options: SessionGrantOptions, id: string, name: str
 function keptKey(keyStore: KeyStore, keyName: string): Dpop {
   const read = (): Dpop => dpop({ keyStore, keyName });
   let key = read();
-  let isReplaced = false;
-  async function again(): Promise<string> {
-    const before = await key.thumbprint();
-    const wasNew = await key.isNew();
+  const again = (): Promise<string> => {
     key = read();
-    const now = await key.thumbprint();
-    isReplaced ||= wasNew || now !== before;
-    return now;
-  }
+    return key.thumbprint();
+  };
   return {
     required: true,
     async prove(request, now) {
       if (request.accessToken === undefined) await again();
       return key.prove(request, now);
     },
-    isNew: async () => isReplaced || key.isNew(),
+    isNew: () => key.isNew(),
     thumbprint: again,
   };
 }

@@ -171,7 +171,7 @@ describe('a code', () => {
     ['while the server has the code', /\/token$/],
   ];
 
-  it.each(moments)('survives a double mount whose first session is disposed %s [A11]', async (_when, request) => {
+  it.each(moments)('survives a double mount whose first session is disposed %s [A11] [complaint 21]', async (_when, request) => {
     await arrive(await callbackOf());
     site.server.setTokenDelay(100);
     const before = site.server.tokenRequests();

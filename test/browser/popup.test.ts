@@ -103,7 +103,7 @@ describe('signIn({ via: "popup" })', () => {
     }
   });
 
-  it('says popup_closed when the user closes it, and can be tried again', async () => {
+  it('says popup_closed when the user closes it, and can be tried again [complaint 15] [complaint 8]', async () => {
     const popup = await click({ loginHint: 'undecided' });
     await asked(popup);
     await popup.close();
@@ -113,7 +113,7 @@ describe('signIn({ via: "popup" })', () => {
     expect(await page.evaluate(() => clicked)).toMatchObject({ state: 'signed_in' });
   });
 
-  it('goes on when the server cuts the popup off from its opener [A19]', async () => {
+  it('goes on when the server cuts the popup off from its opener [A19] [complaint 15]', async () => {
     site.server.page.headers = { 'cross-origin-opener-policy': 'same-origin' };
     await goBehind();
     const popup = await click({ loginHint: 'undecided' });

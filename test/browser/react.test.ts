@@ -26,7 +26,7 @@ async function signIn(): Promise<void> {
 }
 
 describe('useSession() of React 19 in StrictMode', () => {
-  it('shows who is signed in: effects run twice, the code is redeemed once, one sign-in [A9]', async () => {
+  it('shows who is signed in: effects run twice, the code is redeemed once, one sign-in [A9] [complaint 21]', async () => {
     await shows(page, 'signed_out');
     expect(await page.evaluate(() => app.shown)).toEqual(['restoring', 'signed_out']);
     const before = site.server.tokenRequests();

@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { calculateJwkThumbprint, createRemoteJWKSet, decodeJwt, EmbeddedJWK, jwtVerify } from 'jose';
+import { decodeJwt } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ResourceChallenge } from 'tokenkeep/http';
 import { api } from '../integration/support/sign-in-server.js';
 import type { App } from './page/session.js';
 import type { Storage } from './page/session-storage.js';
+import { boundApi, reply } from './support/bound-api.js';
 import { appLoaded, openApp } from './support/session-site.js';
 import { browser, complaints, context, sessionSuite, site } from './support/session-suite.js';
-import { signedInPage, signIn } from './support/signed-in.js';
+import { signedInPage, signIn, stateIs } from './support/signed-in.js';
 
 declare const app: App;
 declare const storage: Storage;
@@ -17,36 +16,10 @@ const billing = 'https://billing.example';
 
 sessionSuite({ entry: 'test/browser/page/session-storage.ts', tokenLifetimeS: 600, furtherApis: [billing], dpopNonces: true });
 
-function reply(response: ServerResponse, status: number, challenge?: string): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...(challenge && { 'www-authenticate': challenge, 'dpop-nonce': nonce }) });
-  response.end('{}');
-}
-
-const nonce = 'nonce-of-the-api';
-
-// An API that takes a token only from whoever holds its key (RFC 9449 §4.3, §7, §9).
-function boundApi(): (request: IncomingMessage, response: ServerResponse) => void {
-  const keys = createRemoteJWKSet(new URL(`${site.server.issuer}/jwks`));
-  return async ({ headers, method, url }, response) => {
-    try {
-      const [, token = ''] = /^DPoP (\S+)$/.exec(headers.authorization ?? '') ?? [];
-      const { payload } = await jwtVerify<{ cnf?: { jkt?: string } }>(token, keys, { audience: api });
-      const proof = await jwtVerify(String(headers['dpop']), EmbeddedJWK, { typ: 'dpop+jwt', maxTokenAge: 60 });
-      const { ath, htm, htu, nonce: said } = proof.payload;
-      if (said !== nonce) return reply(response, 401, 'DPoP error="use_dpop_nonce"');
-      expect([ath, htm, htu]).toEqual([createHash('sha256').update(token).digest('base64url'), method, new URL(url ?? '', site.url).href]);
-      expect(payload.cnf?.jkt).toBe(await calculateJwkThumbprint(proof.protectedHeader.jwk ?? {}));
-      reply(response, 200);
-    } catch {
-      reply(response, 401, 'DPoP error="invalid_token"');
-    }
-  };
-}
-
 describe('createSession({ dpop: true })', () => {
   beforeEach(() => {
     site.options = { clientId: 'bound', dpop: true };
-    site.api = boundApi();
+    site.api = boundApi(site);
   });
 
   it('signs in, calls and renews with a key that stays in the browser, and the nonces of both servers [H19] [H20] [H21] [H22]', async () => {
@@ -77,6 +50,17 @@ describe('createSession({ dpop: true })', () => {
     expect(await page.evaluate(() => app.token())).toBe('key_lost');
     await signIn(page);
     expect(await page.evaluate(() => app.call())).toBe(200);
+  });
+
+  it('says so too where the key had been renewed with, and another page has made one in its place [H22]', async () => {
+    const page = await signedInPage(context, site);
+    await page.evaluate(async () => app.token({ invalidToken: await app.session.getToken() }));
+    const other = await openApp(context, site.url, complaints);
+    await stateIs(other, 'signed_in');
+    await other.evaluate(() => storage.deleteKeys(':dpop'));
+    expect(await other.evaluate(() => app.call())).toBe(401);
+    await Promise.all([page, other].map((each) => stateIs(each, 'signed_out')));
+    expect(await page.evaluate(() => app.token())).toBe('key_lost');
   });
 
   it('binds a new sign-in to the key that is kept, when the one this page knew was deleted [H22]', async () => {

@@ -61,7 +61,7 @@ async function freeze(page: Page, state: 'frozen' | 'active'): Promise<void> {
 }
 
 describe('a page that comes back', () => {
-  it('after it was frozen: the sign-out of another tab is known at its next call [X10] [X11]', async () => {
+  it('after it was frozen: the sign-out of another tab is known at its next call [X10] [X11] [complaint 28]', async () => {
     const page = await signedInPage(context, site, complaints);
     const other = await openApp(context, site.url, complaints);
     await stateIs(other, 'signed_in');
@@ -91,7 +91,7 @@ describe('a page that comes back', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('after eight hours of sleep: two tabs renew once, together [E9] [X1] [X5]', async () => {
+  it('after eight hours of sleep: two tabs renew once, together [E9] [X1] [X5] [gap 12]', async () => {
     const page = await signedInPage(context, site, complaints);
     const other = await openApp(context, site.url, complaints);
     const pages = [page, other];
@@ -108,7 +108,7 @@ describe('a page that comes back', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('when the clock was set back by a day: nobody is signed out, here and after a reload [E8] [complaint 28]', async () => {
+  it('when the clock was set back by a day: nobody is signed out, here and after a reload [E8] [complaint 16]', async () => {
     const page = await signedInPage(context, site, complaints);
     await withOwnClock(page);
     const before = await tokenOf(page);

@@ -31,7 +31,7 @@ describe('signOut()', () => {
     expect(complaints).toEqual([]);
   });
 
-  it('works offline: the tombstone is written and the other tabs are signed out within a second [R27] [X10]', async () => {
+  it('works offline: the tombstone is written and the other tabs are signed out within a second [R27] [X10] [complaint 28]', async () => {
     const page = await signedInPage(context, site);
     const other = await openApp(context, site.url, complaints);
     await stateIs(other, 'signed_in');

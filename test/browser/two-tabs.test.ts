@@ -28,7 +28,7 @@ describe('webLock()', () => {
     ['is closed', () => a.page.close()],
     ['crashes', () => a.page.goto('chrome://crash').catch(() => undefined)],
     ['goes elsewhere', () => a.page.goto('about:blank')],
-  ])('is free within a second when the tab that holds it %s, and not before [X3] [X5]', async (_how, end) => {
+  ])('is free within a second when the tab that holds it %s, and not before [X3] [X5] [gap 4]', async (_how, end) => {
     await holdIn(a);
     const before = await b.ports.evaluate((ports) => ports.failure(ports.webLock().run('record', async () => undefined, { waitMs: 100 })));
     expect(before).toBe('lock_timeout: the lock was not free within 100 ms');

@@ -133,7 +133,7 @@ describe('renewal in a shared worker [X14]', () => {
     expect(await seenBy(page)).toContain(site.server.refreshTokens.at(-2));
   });
 
-  it.each(['creating', 'joined'])('loses nothing when the %s tab is closed after the server rotated and before the answer came', async (which) => {
+  it.each(['creating', 'joined'])('loses nothing when the %s tab is closed after the server rotated and before the answer came [gap 7]', async (which) => {
     const creating = await openApp(context, site.url, complaints);
     await signIn(creating);
     const joined = await openApp(context, site.url, complaints);
@@ -172,7 +172,7 @@ describe('renewal in a shared worker [X14]', () => {
     expect(site.server.refusals).toEqual([]);
   });
 
-  it('notices at once that the worker died with the tab that made it, starts another, and names the loss once [R14]', async () => {
+  it('notices at once that the worker died with the tab that made it, starts another, and names the loss once [R14] [gap 7]', async () => {
     const creating = await openApp(context, site.url, complaints);
     await signIn(creating);
     const joined = await openApp(context, site.url, complaints);

@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installedProgram } from './installed-program.mjs';
 
 /**
  * A Chromium to start: its path, and the environment it needs.
@@ -26,14 +27,7 @@ export const launchArguments = ['--no-sandbox', '--disable-dev-shm-usage'];
  * @returns {Promise<Chromium | undefined>}
  */
 export async function findChromium() {
-  const chosen = process.env['CHROME_PATH'];
-  if (chosen) {
-    if (!isExecutable(chosen)) throw new Error(`CHROME_PATH names no program: ${chosen}`);
-    return { executablePath: chosen, env: environment() };
-  }
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  const candidates = [...folders.flatMap((folder) => names.map((name) => join(folder, name))), ...usualPlaces];
-  const installed = candidates.find(isExecutable);
+  const installed = installedProgram({ variable: 'CHROME_PATH', names, places: usualPlaces });
   return installed === undefined ? bundled() : { executablePath: installed, env: environment() };
 }
 
@@ -96,14 +90,4 @@ function environment(more = {}) {
   const all = {};
   for (const [name, value] of Object.entries({ ...process.env, ...more })) if (value !== undefined) all[name] = value;
   return all;
-}
-
-/** @param {string} path */
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,7 +1,7 @@
 import { customGrant, memoryStore, type TokenSet } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
-import { after, hourMs, observedStore, rejection, scriptedGrant, transient, watched } from './support.js';
+import { after, hourMs, observedStore, rejection, scriptedGrant, signedIn, transient, watched } from './support.js';
 
 describe('expiry', () => {
   it('is counted from when the request was sent, so a slow answer shortens the life [E1, complaint 16]', async () => {
@@ -143,6 +143,21 @@ describe('expiry', () => {
     await tokens.getToken();
     await clock.advance(0);
     expect(grant.requests).toHaveLength(2);
+  });
+
+  it('begins as early as was asked for, and a network that fails then takes no token that is valid [E4, R24, peer P11]', async () => {
+    const { clock, server, store, tokens } = signedIn({ manager: { skewMs: 300_000 } });
+    const token = await tokens.getToken();
+    server.set({ connection: 'dropBeforeCommit' });
+    await clock.advance(hourMs - 300_001);
+    expect(await tokens.getToken()).toBe(token);
+    expect(server.tokenRequests).toBe(1);
+    await clock.advance(1);
+    expect(await tokens.getToken()).toBe(token);
+    await clock.advance(100_000);
+    expect(server.requestsTo('token').length).toBeGreaterThan(1);
+    expect(await tokens.getToken()).toBe(token);
+    expect(store.record()).toMatchObject({ refreshToken: expect.any(String), tokens: [expect.objectContaining({ value: token.value })] });
   });
 
   it('spreads the renewals of a fleet [E4, gap 12]', async () => {

@@ -167,6 +167,15 @@ describe('two managers on one store', () => {
     expect(one.server.tokenRequests).toBe(2);
   });
 
+  it('wait for a holder that needs eight seconds, all ten of them: one request, and nobody fails at five [X4, gap 4, peer P10]', async () => {
+    const one = signedIn({ knobs: { latencyAfterMs: 8_000 } });
+    const others = Array.from({ length: 9 }, () => watched({ grant: one.grant, store: one.store, clock: one.clock }));
+    const all = Promise.all([one, ...others].map(({ tokens }) => tokens.getToken()));
+    await one.clock.advance(9_000);
+    expect(new Set((await all).map(({ value }) => value)).size).toBe(1);
+    expect(one.server.tokenRequests).toBe(1);
+  });
+
   it('recover when one holds a refresh token that the other replaced: before a grant is dead the store is read again [R9, complaint 3, peer P16]', async () => {
     const clock = virtualClock();
     const store = abandoned(clock);

@@ -54,6 +54,23 @@ describe('one renewal for all who ask', () => {
     expect(grant.requests).toHaveLength(1);
   });
 
+  it('is not forgotten by what else happens meanwhile: a store that is read again, a page that comes back, a timer [R2, peer P12]', async () => {
+    const { clock, server, tokens, recheck } = signedIn({ knobs: { latencyAfterMs: 5_000 }, manager: { keepFresh: true } });
+    const first = tokens.getToken();
+    await clock.advance(5_000);
+    const invalidToken = await first;
+    const answers = [tokens.getToken({ invalidToken }), tokens.getToken({ invalidToken })];
+    await clock.advance(1_000);
+    await recheck();
+    answers.push(tokens.getToken({ invalidToken }));
+    await recheck(true);
+    await clock.advance(1_000);
+    answers.push(tokens.getToken({ invalidToken }));
+    await clock.advance(3_000);
+    expect(new Set((await Promise.all(answers)).map(({ value }) => value)).size).toBe(1);
+    expect(server.tokenRequests).toBe(2);
+  });
+
   it('answers fifty late 401s for one token with one renewal [R4, gap 1, peer P6, peer P7]', async () => {
     const clock = virtualClock();
     const grant = scriptedGrant('regrant', {}, after(15));
