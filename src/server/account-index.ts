@@ -37,7 +37,7 @@ export function accountIndex(accountId: string, record: GrantRecord, tools: Inde
   const { clock } = tools;
   const state = indexState(record);
   const dueAt = {
-    healthy: () => earliest(idleDueAt(record, tools), unsaidEnd(record, tools)?.soonAt),
+    healthy: () => earliest(idleDueAt(record, tools), sayEndAt(record, tools)),
     renewing: () => interruptedAt(record),
     disconnected: () => clock.now() + tombstoneMs,
   };
@@ -85,7 +85,12 @@ function idleLimitMs({ raw }: GrantRecord, { refreshTokenIdleMs, preset }: Index
 export function unsaidEnd(record: GrantRecord, { preset }: Pick<IndexTools, 'preset'>): RefreshTokenEnd | undefined {
   const [latest] = latestFirst(record);
   const end = latest && indexState(record) === 'healthy' ? refreshTokenEnd(record.raw, latest.wall, preset) : undefined;
-  return end?.isSaid === false ? end : undefined;
+  return end?.headStartMs ? end : undefined;
+}
+
+function sayEndAt(record: GrantRecord, tools: IndexTools): number | undefined {
+  const end = unsaidEnd(record, tools);
+  return end && end.expiresAt - end.headStartMs;
 }
 
 function earliest(...instants: readonly (number | undefined)[]): number | undefined {

@@ -15,8 +15,8 @@ export async function sayEnd(accountId: string, record: GrantRecord, setup: Acco
   const { clock, store, stored, keyOf, indexOf } = setup;
   const end = unsaidEnd(record, setup);
   const at = clock.now();
-  if (end === undefined || at < end.soonAt) return;
-  const raw = withEnd(record.raw, { ...end, isSaid: true });
+  if (end === undefined || at < end.expiresAt - end.headStartMs) return;
+  const raw = withEnd(record.raw, { ...end, headStartMs: 0 });
   const key = await keyOf(accountId);
   const known = await stored(() => store.get(key));
   const value = parseObject(known?.value, 32);

@@ -3,13 +3,12 @@ import type { Preset } from '../../core/preset.js';
 import type { TokenSet } from '../../core/token-set.js';
 import { parseExpiresIn } from './to-token-set.js';
 
-/** When a refresh token ends, however often it is used. Instants are epoch milliseconds. */
+/** When a refresh token ends, however often it is used. */
 export interface RefreshTokenEnd {
+  /** Epoch milliseconds. */
   readonly expiresAt: number;
-  /** From here its user is to be asked to sign in again. */
-  readonly soonAt: number;
-  /** That was said. */
-  readonly isSaid: boolean;
+  /** So long before, its user is to be asked to sign in again, in milliseconds; 0: they were. */
+  readonly headStartMs: number;
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -36,8 +35,7 @@ export function refreshTokenEnd(raw: Members | undefined, sentAt: number, { slid
   const kept = Object(raw?.[keptName]);
   if (kept.expiresAt > 0) return kept;
   const lifetimeMs = (sliding === false ? toldLifetimeMs(raw) : undefined) ?? absoluteLifetimeMs;
-  const expiresAt = sentAt + (lifetimeMs ?? 0);
-  return lifetimeMs ? { expiresAt, soonAt: expiresAt - Math.min(lifetimeMs / 10, dayMs), isSaid: false } : undefined;
+  return lifetimeMs ? { expiresAt: sentAt + lifetimeMs, headStartMs: Math.min(lifetimeMs / 10, dayMs) } : undefined;
 }
 
 /** The same, as it is kept: beside the members of the server's answers. */
@@ -56,8 +54,10 @@ export function watchEnd(tokens: TokenSet, current: TokenSet | undefined, preset
   if (!known) return tokens;
   // The server's last word goes before what it said first; what "soon" is follows from the whole life.
   const { expiresAt } = told ?? known;
-  const soonAt = expiresAt - known.expiresAt + known.soonAt;
-  const isSoon = sentAt >= soonAt;
-  if (isSoon && !known.isSaid) report({ type: 'reauth_soon', expiresAt });
-  return Object.freeze({ ...tokens, raw: withEnd(raw, { expiresAt, soonAt, isSaid: known.isSaid || isSoon }) });
+  let { headStartMs } = known;
+  if (headStartMs && sentAt >= expiresAt - headStartMs) {
+    headStartMs = 0;
+    report({ type: 'reauth_soon', expiresAt });
+  }
+  return Object.freeze({ ...tokens, raw: withEnd(raw, { expiresAt, headStartMs }) });
 }
