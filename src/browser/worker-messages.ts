@@ -63,7 +63,7 @@ export function failureOf({ code, message, ...details }: FailureData): TokenErro
 
 /** Events of the worker's manager that a page's own has no equal for: that it is renewing, it knows itself. */
 export function isNews({ type }: TokenEvent): boolean {
-  return type === 'token' || type === 'attempt_failed' || type === 'scope_narrowed' || type === 'warning' || type === 'storage_error';
+  return /^(token|attempt_failed|scope_narrowed|reauth_soon|warning|storage_error)$/.test(type);
 }
 
 export function eventData(event: TokenEvent): EventData {

@@ -42,6 +42,8 @@ export type TokenEvent =
       readonly reason: 'grant_revoked' | 'rotation_lost' | 'cleared' | 'revoked' | 'storage_cleared' | 'key_lost';
       readonly elsewhere: boolean;
     }
+  /** The refresh token ends at `expiresAt`, however often it is used: ask its user to sign in again, or to reconnect, before. Once. */
+  | { readonly type: 'reauth_soon'; readonly expiresAt: number }
   /** Somebody signed in here; whatever was kept before is gone. */
   | { readonly type: 'signed_in' }
   /** The server granted less than was asked for. */

@@ -43,6 +43,10 @@ export interface Preset {
   readonly scopeOnRefresh?: 'omit' | 'required' | undefined;
   /** Whether a refresh replaces the refresh token. @default 'unknown' (treated as 'always') */
   readonly rotation?: 'always' | 'optional' | 'none' | 'unknown' | undefined;
+  /** False: using a refresh token does not put off its end, which the server names; `reauth_soon` tells of it. @default true */
+  readonly sliding?: boolean | undefined;
+  /** How long a refresh token and its successors live from the sign-in on, in milliseconds, where the server does not say. */
+  readonly absoluteLifetimeMs?: number | undefined;
   /** How long an unused refresh token lives at least, in milliseconds: `sweep()` of accounts refreshes it in time. */
   readonly idleLifetimeMs?: number | undefined;
   /** `unsupported`: confidential clients leave PKCE out. @default 'required' */

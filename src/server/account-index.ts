@@ -2,7 +2,8 @@ import { ageMs } from '../core/instant.js';
 import type { Clock } from '../core/clock.js';
 import type { StoreIndex } from '../core/token-store.js';
 import type { EndReason, GrantRecord } from '../manager/state.js';
-import { parseExpiresIn } from '../protocol/wire/to-token-set.js';
+import type { Preset } from '../core/preset.js';
+import { type RefreshTokenEnd, refreshTokenEnd, toldLifetimeMs } from '../protocol/wire/refresh-token-end.js';
 import type { AccountState, ReconnectReason } from './accounts.js';
 
 /** The states that lie in the clear index. */
@@ -15,9 +16,6 @@ export const indexStates: Readonly<Record<AccountState, readonly IndexState[]>> 
   needs_reconnect: ['grant_revoked', 'rotation_lost', 'key_lost', 'no_refresh_token'],
 };
 
-/** How a server says for how long a refresh token may lie unused: Keycloak; Google, Microsoft Entra, GitHub; Intuit. */
-export const idleMembers = ['refresh_expires_in', 'refresh_token_expires_in', 'x_refresh_token_expires_in'] as const;
-
 const tombstoneMs = 86_400_000;
 // Longer than a renewal may take, shorter than most grace windows.
 const interruptedMs = 45_000;
@@ -29,16 +27,20 @@ const longestHeadStartMs = 3_600_000;
 export interface IndexTools {
   readonly clock: Clock;
   readonly random: () => number;
-  /** What the application, or else the preset, says of idle refresh tokens. */
+  /** What the application says of idle refresh tokens. */
   readonly refreshTokenIdleMs: number | undefined;
-  readonly presetIdleMs: number | undefined;
+  readonly preset: Preset;
 }
 
 /** What lies in clear beside an account's record: never a token, a secret or the subject. */
 export function accountIndex(accountId: string, record: GrantRecord, tools: IndexTools): StoreIndex {
   const { clock } = tools;
   const state = indexState(record);
-  const dueAt = { healthy: () => idleDueAt(record, tools), renewing: () => interruptedAt(record), disconnected: () => clock.now() + tombstoneMs };
+  const dueAt = {
+    healthy: () => earliest(idleDueAt(record, tools), sayEndAt(record, tools)),
+    renewing: () => interruptedAt(record),
+    disconnected: () => clock.now() + tombstoneMs,
+  };
   const due = state === 'no_refresh_token' ? expiresAt(record) : state in dueAt ? dueAt[state as keyof typeof dueAt]() : undefined;
   return { accountId, state, ...(due !== undefined && { dueAt: Math.round(due) }) };
 }
@@ -72,11 +74,28 @@ function idleDueAt(record: GrantRecord, tools: IndexTools): number | undefined {
   return latest.wall + idleMs * (firstPart + furtherPart * tools.random());
 }
 
-function idleLimitMs({ raw }: GrantRecord, { refreshTokenIdleMs, presetIdleMs }: IndexTools): number | undefined {
+function idleLimitMs({ raw }: GrantRecord, { refreshTokenIdleMs, preset }: IndexTools): number | undefined {
   if (refreshTokenIdleMs !== undefined) return refreshTokenIdleMs;
-  const told = idleMembers.map((name) => parseExpiresIn(raw?.[name])).find((ms) => ms !== undefined);
-  // Keycloak says 0 for tokens that do not end.
-  return told === 0 ? undefined : (told ?? presetIdleMs);
+  // Where a refresh does not put the end off, what the server says is no idle limit.
+  const told = preset.sliding === false ? undefined : toldLifetimeMs(raw);
+  return told === 0 ? undefined : (told ?? preset.idleLifetimeMs);
+}
+
+/** When a healthy account's refresh token ends, however often it is used, if its owner was not told yet. (`standards.md` R31) */
+export function unsaidEnd(record: GrantRecord, { preset }: Pick<IndexTools, 'preset'>): RefreshTokenEnd | undefined {
+  const [latest] = latestFirst(record);
+  const end = latest && indexState(record) === 'healthy' ? refreshTokenEnd(record.raw, latest.wall, preset) : undefined;
+  return end?.headStartMs ? end : undefined;
+}
+
+function sayEndAt(record: GrantRecord, tools: IndexTools): number | undefined {
+  const end = unsaidEnd(record, tools);
+  return end && end.expiresAt - end.headStartMs;
+}
+
+function earliest(...instants: readonly (number | undefined)[]): number | undefined {
+  const known = instants.filter((each) => each !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
 }
 
 function interruptedAt({ pending }: GrantRecord): number | undefined {

@@ -11,7 +11,7 @@ import { reconnectReason } from './account-index.js';
 import { isUnknown } from './account-record.js';
 import type { AccountSetup } from './account-setup.js';
 import type { AccountEvent, ReconnectReason } from './accounts.js';
-import { diagnosticsOf } from './diagnostics.js';
+import { type Diagnostics, diagnosticsOf } from './diagnostics.js';
 import { EndpointPace, pacedGrant } from './endpoint-pace.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
 
@@ -22,6 +22,8 @@ export interface AccountManagers {
   live(accountId: string): KeptTokens;
   /** The account's manager if it is in memory, else one for this task alone. */
   use<T>(accountId: string, task: (kept: KeptTokens) => Promise<T>): Promise<T>;
+  /** Tells whoever listens of what no manager reports. */
+  tell(event: AccountEvent): void;
   dispose(): Promise<void>;
 }
 
@@ -52,18 +54,22 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   const gone = new AbortController();
   let isDisposed = false;
 
+  const { issuer, clientId } = setup.server;
+  const diagnosticsFor = (accountId: string): Diagnostics => diagnosticsOf({ issuer, clientId, accountId });
+
+  function tell(event: AccountEvent, { event: publish }: Diagnostics = diagnosticsFor(event.accountId)): void {
+    setup.tell(event);
+    publish(event);
+  }
+
   function build(accountId: string): KeptTokens {
     const own: { kept?: KeptTokens } = {};
-    const { issuer, clientId } = setup.server;
-    const diagnostics = diagnosticsOf({ issuer, clientId, accountId });
+    const diagnostics = diagnosticsFor(accountId);
     const hear = (entry: JournalEntry): void => {
       setup.tell({ ...entry, accountId });
       if (entry.type === 'storage_error' && own.kept) void offerAgain(own.kept);
       const reason = reasonOf(entry, own.kept);
-      if (reason === undefined) return;
-      const event: AccountEvent = { type: 'needs_reconnect', reason, at: entry.at, accountId };
-      setup.tell(event);
-      diagnostics.event(event);
+      if (reason !== undefined) tell({ type: 'needs_reconnect', reason, at: entry.at, accountId }, diagnostics);
     };
     own.kept = buildManager(
       { grant: pacedGrant(setup.grantOf(accountId), pace), store, lock, clock, skewMs, minValidMs },
@@ -137,6 +143,7 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   return {
     handle: (accountId) => accountHandle(() => confirmed(accountId)),
     live: (accountId) => liveAccount(accountId).kept,
+    tell: (event) => tell(event),
     async use(accountId, task) {
       if (isDisposed) throw disposedError();
       const known = accounts.get(accountId);

@@ -16,7 +16,8 @@ import { checkRedirectUri } from '../protocol/authorization/redirect-uri.js';
 import { signedInGrant } from '../protocol/authorization/signed-in-grant.js';
 import { type AuthorizationServer, checkAuthorizationServer } from '../protocol/issuer/authorization-server.js';
 import { checkPreset } from '../protocol/issuer/check-preset.js';
-import { accountIndex, idleMembers, type IndexTools } from './account-index.js';
+import { endMembers } from '../protocol/wire/refresh-token-end.js';
+import { accountIndex, type IndexTools } from './account-index.js';
 import type { AccountEvent, AccountsOptions } from './accounts.js';
 
 const optionNames = [
@@ -62,7 +63,7 @@ export function setUpAccounts(options: AccountsOptions): AccountSetup {
   const { refreshTokenIdleMs, subjectMember, maxAccounts, recheckMs, onEvent, ...server } = rest;
   const preset = checkPreset(options.preset);
   const rawMembers = preset.rawMembers ?? [];
-  const members = [...new Set([...rawMembers, ...idleMembers, ...(subjectMember === undefined ? [] : [checkString('subjectMember', subjectMember)])])];
+  const members = [...new Set([...rawMembers, ...endMembers, ...(subjectMember === undefined ? [] : [checkString('subjectMember', subjectMember)])])];
   const as = checkAuthorizationServer('createAccounts', { ...server, preset: { ...preset, rawMembers: members } }, optionNames);
   const clock = checkClock(options.clock);
   const defaults = checkTokenParameters({ scope, resource, audience, params });
@@ -79,7 +80,7 @@ export function setUpAccounts(options: AccountsOptions): AccountSetup {
     clock,
     random: randomFraction,
     refreshTokenIdleMs: refreshTokenIdleMs === undefined ? undefined : checkCount('refreshTokenIdleMs', refreshTokenIdleMs, 1),
-    presetIdleMs: preset.idleLifetimeMs,
+    preset,
   };
   return {
     options,

@@ -116,7 +116,7 @@ export interface SweepReport {
   /** How many accounts were due. */
   readonly due: number;
   readonly renewed: number;
-  /** Somebody else had seen to them, or was at it. */
+  /** Somebody else had seen to them, or was at it, or all there was to do was to say `reauth_soon`. */
   readonly skipped: number;
   /** Those that were found to need a reconnect. */
   readonly needReconnect: readonly string[];

@@ -9,6 +9,7 @@ import type { AccountManagers } from './account-managers.js';
 import type { AccountSetup } from './account-setup.js';
 import type { SweepOptions, SweepReport } from './accounts.js';
 import { dueEntries } from './list-accounts.js';
+import { sayEnd } from './say-end.js';
 
 type Entry = StorePage['entries'][number];
 type Outcome = 'renewed' | 'skipped' | TokenError;
@@ -99,7 +100,10 @@ export async function sweepAccounts(options: SweepOptions, setup: AccountSetup, 
       return await managers.use(accountId, async (kept) => {
         await kept.recheck();
         // Somebody used it since it was listed.
-        if (!isDue(kept.record(), setup)) return 'skipped';
+        if (!isDue(kept.record(), setup)) {
+          await sayEnd(accountId, kept.record(), setup, managers.tell);
+          return 'skipped';
+        }
         const before = kept.record().refreshToken;
         await kept.renew('', { reason: 'expiring', background: true, want: { invalidToken: kept.tokens.peek()?.value } });
         return kept.record().refreshToken === before && kept.record().pending ? 'skipped' : 'renewed';

@@ -2,6 +2,7 @@ import type { GrantContext } from '../../core/grant.js';
 import { checkTokenParameters, type TokenParameters } from '../../core/token-parameters.js';
 import type { TokenSet } from '../../core/token-set.js';
 import type { AuthorizationServer } from '../issuer/authorization-server.js';
+import { watchEnd } from '../wire/refresh-token-end.js';
 import { toSearchParams } from '../wire/token-parameters.js';
 import { tokenRequester } from '../wire/token-request.js';
 
@@ -21,6 +22,7 @@ export function refresher(server: AuthorizationServer, defaults: TokenParameters
     const body = toSearchParams(parameters, isScopeSent ? parameters.scope : undefined);
     body.set('refresh_token', refreshToken);
     const requested = parameters.scope ?? current?.scope;
-    return send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [refreshToken] }, context);
+    const tokens = await send({ grantType: 'refresh_token', body, requested, isRenewable: true, secrets: [refreshToken] }, context);
+    return watchEnd(tokens, current, server.preset, context);
   };
 }

@@ -20,6 +20,7 @@ const object =
   };
 
 const tokenType = word('Bearer', 'DPoP');
+const milliseconds: Check = (option, value) => void checkCount(option, value, 1);
 const text: Check = (option, value) => void checkString(option, value);
 const logoutForm = object({ url: check('an https URL', (value) => isUri(value) && /^https:/i.test(value)), clientIdParam: text, redirectParam: text });
 const presetShape = object({
@@ -34,14 +35,16 @@ const presetShape = object({
   tokenTypeDefault: tokenType,
   tokenTypeMap: object(undefined, tokenType),
   expiresIn: object({
-    unknownLifetimeMs: (option, value) => void checkCount(option, value, 1),
+    unknownLifetimeMs: milliseconds,
     zeroMeans: word('expired', 'unknown'),
   }),
   expHint: word(true, false),
+  sliding: word(true, false),
   rawMembers: list('names', (entry) => typeof entry === 'string'),
   scopeOnRefresh: word('omit', 'required'),
   rotation: word('always', 'optional', 'none', 'unknown'),
-  idleLifetimeMs: (option, value) => void checkCount(option, value, 1),
+  idleLifetimeMs: milliseconds,
+  absoluteLifetimeMs: milliseconds,
   pkce: word('required', 'unsupported'),
   idTokenAlgorithms: list('asymmetric algorithms', (entry) => typeof entry === 'string' && /^([REP]S\d{3}|EdDSA|Ed25519)$/.test(entry)),
   idTokenSignature: word('jwks', 'tls'),

@@ -6,6 +6,7 @@ import type { TokenSet } from '../../core/token-set.js';
 import { type AuthorizationServer, endpointFor } from '../issuer/authorization-server.js';
 import type { Answer } from './exchange.js';
 import { type FormPost, postForm } from './post-form.js';
+import { withEndMembers } from './refresh-token-end.js';
 import { pickMembers, type ResponseMembers } from './response-members.js';
 import type { ServerMetadata } from '../issuer/server-metadata.js';
 import { errorMembers, toTokenError } from './to-token-error.js';
@@ -24,7 +25,8 @@ export function tokenRequester(server: AuthorizationServer): (request: TokenRequ
   let isMethodChecked = false;
   let isKeyAccepted = false;
   return async (request, context) => {
-    const { preset, dpop } = server;
+    const { dpop } = server;
+    const preset = withEndMembers(server.preset);
     const { isRenewable, requested } = request;
     const metadata = await server.metadata(context);
     if (!isMethodChecked) {

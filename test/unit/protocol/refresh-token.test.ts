@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { createTokenManager } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
+import type { Preset } from '../../../src/core/preset.js';
 import type { TokenSet } from '../../../src/core/token-set.js';
 import { clientSecretPost } from '../../../src/protocol/client-auth/client-auth.js';
 import { type RefreshTokenOptions, refreshToken } from '../../../src/protocol/grants/refresh-token.js';
@@ -108,5 +109,59 @@ describe('the refresh token grant', () => {
     const error = thrown(() => refreshToken({ server, clientId: 'app', refreshToken: token as string, auth: clientSecretPost('s') }));
     expect(error.code).toBe('invalid_option');
     expect(error.message).toContain('refreshToken');
+  });
+});
+
+describe('a refresh token whose end is fixed', () => {
+  const hourMs = 3_600_000;
+  const dayMs = 24 * hourMs;
+
+  /** A token that lives an hour, or `step` hours, and is wanted that often: the hours of `reauth_soon`, and those that it names. */
+  async function hoursOfNews(preset: Preset, members: (atMs: number) => object, hours: number, step = 1): Promise<readonly (readonly [number, number])[]> {
+    const clock = virtualClock();
+    const began = clock.now();
+    let turn = 0;
+    const { grant } = grantOf({ preset }, () => {
+      turn++;
+      return json({ ...good, expires_in: 3_600 * step, access_token: `at-${turn}`, refresh_token: `rt-${turn}`, ...members(clock.now() - began) })();
+    });
+    const heard: (readonly [number, number])[] = [];
+    const tokens = createTokenManager({
+      grant,
+      clock,
+      onEvent: (event) => void (event.type === 'reauth_soon' && heard.push([(event.at - began) / hourMs, (event.expiresAt - began) / hourMs])),
+    });
+    for (let hour = 0; hour < hours; hour += step) {
+      await tokens.getToken();
+      await clock.advance(step * hourMs);
+    }
+    return heard;
+  }
+  const left = (lifeMs: number) => (atMs: number) => ({ refresh_token_expires_in: (lifeMs - atMs) / 1000 });
+
+  it('is told of once, with a tenth of its life left: 24 hours of a single-page app at Microsoft Entra [R31, E14]', async () => {
+    expect(await hoursOfNews({ sliding: false }, left(dayMs), 24)).toEqual([[22, 24]]);
+  });
+
+  it('is told of a day before, where a tenth is longer: six months at Spotify, which says nothing itself [R31]', async () => {
+    const days = 182;
+    expect(await hoursOfNews({ sliding: false, absoluteLifetimeMs: days * dayMs }, () => ({}), days * 24, 12)).toEqual([[(days - 1) * 24, days * 24]]);
+  });
+
+  it('keeps what the server said at the beginning, and never again [R31]', async () => {
+    expect(await hoursOfNews({ sliding: false }, (atMs) => (atMs === 0 ? { refresh_token_expires_in: 100 * 3_600 } : {}), 100)).toEqual([[90, 100]]);
+  });
+
+  it('is told of beside an idle life that each use renews, where the preset names the whole one [R31]', async () => {
+    expect(await hoursOfNews({ absoluteLifetimeMs: 50 * hourMs }, () => ({ refresh_expires_in: 1_800 }), 50)).toEqual([[45, 50]]);
+  });
+
+  it.each([
+    ['each use puts it off, which is the rule', {}, () => ({ refresh_token_expires_in: 86_400 })],
+    ['the server says 0, for a token that does not end', { sliding: false }, () => ({ refresh_expires_in: 0 })],
+    ['nobody says when it ends', { sliding: false }, () => ({})],
+    ['the server talks nonsense', { sliding: false }, () => ({ refresh_token_expires_in: 'soon' })],
+  ] satisfies [string, Preset, () => object][])('is not told of where %s [R31, E14]', async (_why, preset, members) => {
+    expect(await hoursOfNews(preset, members, 48)).toEqual([]);
   });
 });

@@ -21,6 +21,64 @@ async function swept(app: Firm, sweep: Promise<unknown>, limitMs = hourMs): Prom
   return passed;
 }
 
+describe('a sweep of accounts whose refresh tokens end on a fixed day', () => {
+  const spotify = { sliding: false, absoluteLifetimeMs: 180 * dayMs };
+  const said = (app: Firm): unknown[] => app.events.filter(({ type }) => type === 'reauth_soon');
+
+  it('says so once, a day before, to one process, and refreshes nothing for it [R31]', async () => {
+    const app = firm({ preset: spotify });
+    const other = app.another();
+    const began = app.clock.now();
+    await app.connect('acme');
+    expect(app.store.indexOf('acme')?.dueAt).toBe(began + 179 * dayMs);
+    app.server.clearRequests();
+    await app.clock.advance(178 * dayMs);
+    expect(await app.accounts.sweep()).toMatchObject({ due: 0 });
+    expect(said(app)).toEqual([]);
+    await app.clock.advance(dayMs + 60_000);
+    expect(await Promise.all([app.accounts.sweep(), other.sweep()])).toContainEqual(expect.objectContaining({ due: 1, renewed: 0, skipped: 1, failed: [] }));
+    const wanted = { type: 'reauth_soon', expiresAt: began + 180 * dayMs, at: app.clock.now(), accountId: 'acme' };
+    expect(said(app)).toEqual([wanted]);
+    for (let hour = 0; hour < 24; hour++) {
+      await app.clock.advance(hourMs);
+      expect(await other.sweep()).toMatchObject({ due: 0 });
+    }
+    expect(said(app)).toEqual([wanted]);
+    expect(app.server.tokenRequests).toBe(0);
+    // What it has said changes nothing else: the account goes on, and says nothing when it is used.
+    expect((await other.account('acme').getToken()).value).toMatch(/./);
+    expect(await listed(app.accounts.list())).toMatchObject([{ accountId: 'acme', state: 'healthy' }]);
+    expect(said(app)).toEqual([wanted]);
+    // A reconnect begins anew.
+    await app.connect('acme');
+    expect(app.store.indexOf('acme')?.dueAt).toBe(app.clock.now() + 179 * dayMs);
+  });
+
+  it('leaves it to the use of an account, where there is one, and to whoever is first [R31]', async () => {
+    const app = firm({ preset: spotify });
+    await app.connect('acme');
+    await app.clock.advance(179 * dayMs + 60_000);
+    await app.accounts.account('acme').getToken();
+    expect(said(app)).toHaveLength(1);
+    expect(await app.accounts.sweep()).toMatchObject({ due: 0 });
+    await app.clock.advance(2 * hourMs);
+    await app.accounts.account('acme').getToken();
+    expect(said(app)).toHaveLength(1);
+  });
+
+  it('takes the server’s word for it, and its idle limit from the preset alone [R31, E14]', async () => {
+    const app = firm({ preset: { sliding: false, idleLifetimeMs: 10 * dayMs } }, { members: { refresh_token_expires_in: (100 * dayMs) / 1000 } });
+    await app.connect('acme');
+    const dueInMs = (app.store.indexOf('acme')?.dueAt ?? 0) - app.clock.now();
+    expect(dueInMs).toBeLessThanOrEqual(7.5 * dayMs);
+    expect((await app.accounts.details('acme'))?.raw).toEqual({});
+    // Nothing to gain by a refresh: no end, no sweep.
+    const endless = firm({ preset: { sliding: false } }, { members: { refresh_expires_in: 0 } });
+    await endless.connect('acme');
+    expect(endless.store.indexOf('acme')?.dueAt).toBeUndefined();
+  });
+});
+
 describe('a sweep', () => {
   it('refreshes what would expire unused, in time, and nothing else [R31]', async () => {
     const app = firm({ refreshTokenIdleMs: 60 * dayMs });
