@@ -19,6 +19,11 @@ export const contestants: readonly Entry[] = [
   { name: 'bare ky', package: undefined, load: async () => (await import('./peers/bare-ky.ts')).contestant },
   { name: 'tokenkeep', package: undefined, load: async () => (await import('./tokenkeep.ts')).tokenkeep },
   { name: 'tokenkeep fetch', package: undefined, load: async () => (await import('./tokenkeep.ts')).tokenkeepFetch },
+  ...['memory', 'SQLite', 'Redis', 'PostgreSQL'].map((kind) => ({
+    name: `tokenkeep over ${kind}`,
+    package: undefined,
+    load: async () => (await import('./tokenkeep.ts')).tokenkeepOver(kind),
+  })),
   peer('openid-client', 'openid-client', () => import('./peers/openid-client.ts')),
   peer('oauth4webapi', 'oauth4webapi', () => import('./peers/oauth4webapi.ts')),
   peer('google-auth-library', 'google-auth-library', () => import('./peers/google-auth-library.ts')),

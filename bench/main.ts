@@ -11,6 +11,7 @@ import { coldStart } from './cases/cold-start.ts';
 import { expiry } from './cases/expiry.ts';
 import { sizes } from './cases/sizes.ts';
 import { stampede } from './cases/stampede.ts';
+import { stores } from './cases/stores.ts';
 import { storm } from './cases/storm.ts';
 import { targets } from './cases/targets.ts';
 import { type CaseResult, isMet } from './case-result.ts';
@@ -27,6 +28,7 @@ const cases: Readonly<Record<string, (run: Run) => Promise<CaseResult>>> = {
   expiry,
   storm,
   targets,
+  stores,
   'cold-start': coldStart,
   sizes,
 };

@@ -24,15 +24,16 @@ export interface Opened {
 export interface OpenOptions extends Partial<OriginOptions> {
   readonly inProcess?: { readonly spreadMs: number; readonly tokens: boolean } | undefined;
   readonly nodeOptions?: readonly string[] | undefined;
+  readonly stores?: Surroundings['stores'];
 }
 
 export async function openContestant(run: Run, name: string, options: OpenOptions = {}): Promise<Opened> {
-  const { lifetimeS = 3600, tokenDelayMs = 0, inProcess, nodeOptions } = options;
+  const { lifetimeS = 3600, tokenDelayMs = 0, inProcess, nodeOptions, stores } = options;
   const origin = await run.server.ask<string>({ do: 'open', options: { lifetimeS, tokenDelayMs } } satisfies ServerMessage);
   const child = startChild('./worker.ts', nodeOptions);
   const ask = <T>(message: WorkerMessage): Promise<T> => child.ask<T>(message);
   if (inProcess !== undefined) await ask({ do: 'answerInProcess', ...inProcess, seed: Math.floor(run.random() * 2 ** 31) });
-  const surroundings: Surroundings = { origin, lifetimeS, inProcess: inProcess !== undefined };
+  const surroundings: Surroundings = { origin, lifetimeS, inProcess: inProcess !== undefined, stores };
   await ask({ do: 'open', contestant: name, surroundings });
   return { name, origin, ask, seen: () => run.server.ask({ do: 'seen', origin } satisfies ServerMessage), end: child.end };
 }

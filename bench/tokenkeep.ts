@@ -1,6 +1,7 @@
-import { clientCredentials, clientSecretBasic, createTokenManager } from 'tokenkeep';
+import { clientCredentials, clientSecretBasic, createTokenManager, memoryStore } from 'tokenkeep';
 import { createAuthFetch } from 'tokenkeep/http';
 import { createServiceClient } from 'tokenkeep/server';
+import { openStore } from '../examples/fleet/open-store.ts';
 import { type Client, clientId, clientSecret, type Contestant, type Surroundings } from './contestant.ts';
 
 /** README.md: "createServiceClient". Nothing is tuned. */
@@ -44,3 +45,14 @@ export const tokenkeepFetch: Contestant = {
     };
   },
 };
+
+/** The same with a store: docs/guides/stores-on-servers.md. */
+export const tokenkeepOver = (kind: string): Contestant => ({
+  async open({ origin, stores }) {
+    const environment = stores?.[kind];
+    const store = environment === undefined ? memoryStore() : (await openStore(environment)).store;
+    const start = () => createServiceClient({ issuer: origin, clientId, auth: clientSecretBasic(clientSecret), store }).tokens;
+    const tokens = start();
+    return { getToken: () => tokens.getToken(), coldToken: () => start().getToken() };
+  },
+});

@@ -9,6 +9,7 @@ export type WorkerMessage =
   | { readonly do: 'open'; readonly contestant: string; readonly surroundings: Surroundings }
   | { readonly do: 'answerInProcess'; readonly spreadMs: number; readonly seed: number; readonly tokens: boolean }
   | { readonly do: 'getTokenRound'; readonly calls: number }
+  | { readonly do: 'coldRound'; readonly calls: number }
   | { readonly do: 'callRound'; readonly calls: number; readonly atOnce: number; readonly url: string }
   | { readonly do: 'bytes'; readonly calls: number }
   | { readonly do: 'stampede'; readonly callers: number }
@@ -52,6 +53,11 @@ serve(async (message: WorkerMessage): Promise<unknown> => {
       return measured(message.calls, async () => {
         const getToken = member('getToken');
         for (let call = 0; call < message.calls; call++) await getToken();
+      });
+    case 'coldRound':
+      return measured(message.calls, async () => {
+        const coldToken = member('coldToken');
+        for (let call = 0; call < message.calls; call++) await coldToken();
       });
     case 'callRound':
       return measured(message.calls, () => callAll(message.calls, message.atOnce, message.url));

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions } from '../core/check-option.js';
+import { checkClock } from '../core/system-clock.js';
 import { createHttpClient, type HttpClientOptions } from '../http/create-http-client.js';
 import { rejectedToken } from '../http/rejected-token.js';
 import { managerParts } from '../manager/build-manager.js';
@@ -8,6 +9,7 @@ import { renew } from '../manager/renew.js';
 import type { TokenManager } from '../manager/token-manager.js';
 import { type ClientCredentialsOptions, clientCredentials } from '../protocol/grants/client-credentials.js';
 import { diagnosticsOf } from './diagnostics.js';
+import { withSharedPause } from './shared-pause.js';
 import { tokenEndpointQueue } from './token-endpoint-queue.js';
 
 /** The server, the client and its API, and how tokens are kept. */
@@ -37,7 +39,7 @@ export interface ServiceHttpOptions extends Omit<HttpClientOptions, 'tokens'> {
  */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent, ...grantOptions } = checked(options);
-  const grant = clientCredentials(grantOptions);
+  const grant = withSharedPause(clientCredentials(grantOptions), store, checkClock(clock));
   const { issuer, server, clientId } = grantOptions;
   const alsoRejected = rejectedToken(grantOptions.preset?.rejectedToken ?? []);
   const diagnostics = diagnosticsOf({ issuer: issuer ?? server?.issuer ?? '', clientId });

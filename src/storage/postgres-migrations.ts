@@ -1,5 +1,5 @@
 import { checkOptions, checkPort, invalidOption } from '../core/check-option.js';
-import { type PostgresPool, rowsOf } from './postgres-pool.js';
+import { borrowClient, type PostgresPool, rowsOf } from './postgres-pool.js';
 import { unavailable } from '../core/unavailable.js';
 
 export interface MigratePostgresOptions {
@@ -45,8 +45,7 @@ export async function migratePostgres(pool: PostgresPool, options: MigratePostgr
   const migrations = postgresMigrations(options);
   const schema = checkSchema(options.schema);
   if ((await versionOf(pool, schema)) === migrations.length) return;
-  const client = await pool.connect();
-  let broken = true;
+  const client = await borrowClient(pool);
   try {
     await client.query('BEGIN');
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended('tokenkeep:migrations', 0))");
@@ -54,10 +53,9 @@ export async function migratePostgres(pool: PostgresPool, options: MigratePostgr
     if (found?.['there'] !== true) await client.query(`CREATE SCHEMA "${schema}"`);
     for (const migration of migrations.slice(await versionOf(client, schema))) await client.query(migration);
     await client.query('COMMIT');
-    broken = false;
   } finally {
     // A client that is thrown away takes its transaction along.
-    client.release(broken);
+    client.release(true);
   }
   if ((await versionOf(pool, schema)) > migrations.length) throw unavailable('the tables were made by a newer version of tokenkeep');
 }

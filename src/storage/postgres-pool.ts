@@ -13,13 +13,24 @@ export interface PostgresClient {
 /** What is used of a `pg.Pool`. */
 export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<PostgresResult>;
-  connect(): Promise<PostgresClient>;
+  connect(callback: (error: unknown, client: PostgresClient | undefined) => void): unknown;
   readonly options?: { readonly max?: number | undefined } | undefined;
 }
 
 export type PostgresRow = Readonly<Record<string, unknown>>;
 
 const attempts = 5;
+
+/** Borrows a client, and hears its errors from the first moment on: one that nobody hears ends the process. It is to be released as destroyed. */
+export function borrowClient(pool: PostgresPool): Promise<PostgresClient> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (!client) return reject(error);
+      client.on('error', () => undefined);
+      resolve(client);
+    });
+  });
+}
 
 /** Runs one statement. One that a stricter isolation level refuses runs again: somebody else was first, and it looks anew. */
 export async function rowsOf(target: PostgresPool | PostgresClient, text: string, values: unknown[] = []): Promise<readonly PostgresRow[]> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { withTimeLimit } from '../core/waiting.js';
-import { type PostgresClient, type PostgresPool, type PostgresRow, rowsOf } from './postgres-pool.js';
+import { borrowClient, type PostgresClient, type PostgresPool, type PostgresRow, rowsOf } from './postgres-pool.js';
 import { unavailable } from '../core/unavailable.js';
 
 /** One connection that lives as long as somebody uses it. */
@@ -41,7 +41,7 @@ export function postgresSession({ pool, clock, leaseMs, channel, onNews }: Postg
   }
 
   async function connect(): Promise<NonNullable<typeof open>> {
-    const client = await pool.connect();
+    const client = await borrowClient(pool);
     const session = { client, lost: new AbortController() };
     client.on('error', () => close(session));
     client.on('end', () => close(session));

@@ -31,14 +31,19 @@ interface Program {
 
 /** The path of a server program; undefined when it is not installed, which fails in CI and is said in one line elsewhere. */
 export function installed(program: string, folders: string, debianPackage: string): string | undefined {
-  const inPath = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, program));
-  const found = [...globSync(join(folders, program)), ...inPath].find((path) => existsSync(path));
+  const found = programIn(program, folders);
   if (found === undefined) {
     const missing = `${program} is not installed, so its tests are left out: sudo apt-get install -y --no-install-recommends ${debianPackage}`;
     if (process.env['CI']) throw new Error(missing);
     console.warn(missing);
   }
   return found;
+}
+
+/** The path of a program in one of these folders, or where programs are found. */
+export function programIn(program: string, folders: string): string | undefined {
+  const inPath = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, program));
+  return [...globSync(join(folders, program)), ...inPath].find((path) => existsSync(path));
 }
 
 export async function redisServer(command: string): Promise<DatabaseServer> {
