@@ -28,10 +28,13 @@ export function redeemInWorker(link: WorkerLink, tab: Renewal, { clock, journal 
     }
     // Not written once more: by now it may be renewed or signed out, and would come back with a refresh token that is spent.
     return async (kept) => {
+      // Said before it is seen, as every sign-in is.
+      if (answer) journal.report({ type: 'signed_in' });
       await kept.recheck();
-      const { epoch, ended } = kept.record();
+      if (answer) return;
       // It may have stored what it brought, and have had no time to say so.
-      if (answer === undefined && (ended !== undefined || epoch === before.epoch)) throw lost;
+      const { epoch, ended } = kept.record();
+      if (ended !== undefined || epoch === before.epoch) throw lost;
       journal.report({ type: 'signed_in' });
     };
   };

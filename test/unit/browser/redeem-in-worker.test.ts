@@ -65,7 +65,7 @@ async function setUp() {
   const response = readAuthorizationResponse(callback, transaction, systemClock);
   const redeem = (kept?: KeptTokens) => redeemInWorker(link, tab, setup)(transaction, response, context, kept?.record() ?? emptyRecord);
   const redeemSilently = (): Promise<unknown> => worker.perform({ do: 'redeem', transaction, code: response.code }, () => undefined);
-  return { as, worker, page, redeem, redeemSilently, full, answers };
+  return { as, worker, page, redeem, redeemSilently, full, answers, journal: setup.journal };
 }
 
 describe('a sign-in that the worker has finished', () => {
@@ -80,6 +80,19 @@ describe('a sign-in that the worker has finished', () => {
     expect(first.value).not.toBe(value);
     expect((await kept.tokens.getToken({ invalidToken: first })).value).not.toBe(first.value);
     expect(as.tokenRequests).toBe(3);
+  });
+
+  it('is told of before it is seen, as every sign-in is: whoever hears of a token finds where it came from', async () => {
+    const { page, redeem, journal } = await setUp();
+    const redeemed = await redeem();
+    const kept = page();
+    const told: (readonly string[])[] = [];
+    kept.tokens.subscribe(() => {
+      if (kept.record().tokens.length > 0) told.push(journal.entries.map(({ type }) => type));
+    });
+    await redeemed(kept);
+    expect(told[0]).toEqual(['signed_in']);
+    expect(journal.entries.map(({ type }) => type)).toEqual(['signed_in']);
   });
 
   it('is not brought back by the page after a sign-out in another tab [R26, X10]', async () => {
