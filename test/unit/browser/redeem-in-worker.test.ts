@@ -65,7 +65,7 @@ async function setUp() {
   const response = readAuthorizationResponse(callback, transaction, systemClock);
   const redeem = (kept?: KeptTokens) => redeemInWorker(link, tab, setup)(transaction, response, context, kept?.record() ?? emptyRecord);
   const redeemSilently = (): Promise<unknown> => worker.perform({ do: 'redeem', transaction, code: response.code }, () => undefined);
-  return { as, worker, page, redeem, redeemSilently, full, answers };
+  return { as, worker, page, redeem, redeemSilently, full, answers, journal: setup.journal };
 }
 
 describe('a sign-in that the worker has finished', () => {
@@ -80,6 +80,16 @@ describe('a sign-in that the worker has finished', () => {
     expect(first.value).not.toBe(value);
     expect((await kept.tokens.getToken({ invalidToken: first })).value).not.toBe(first.value);
     expect(as.tokenRequests).toBe(3);
+  });
+
+  it('is told before what it brought is seen, so that nobody takes it for a renewal [X14]', async () => {
+    const { page, redeem, journal } = await setUp();
+    const kept = page();
+    const seen: string[] = [];
+    kept.tokens.subscribe(() => seen.push(...journal.entries.map(({ type }) => type)));
+    await (await redeem())(kept);
+    expect(kept.record().tokens).toHaveLength(1);
+    expect(seen[0]).toBe('signed_in');
   });
 
   it('is not brought back by the page after a sign-out in another tab [R26, X10]', async () => {
