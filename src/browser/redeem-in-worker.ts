@@ -27,15 +27,19 @@ export function redeemInWorker(link: WorkerLink, tab: Renewal, { clock, journal 
       return (kept, evenDisposed) => kept.signIn(tokens, { evenDisposed });
     }
     // Not written once more: by now it may be renewed or signed out, and would come back with a refresh token that is spent.
+    const told = (): void => journal.report({ type: 'signed_in' });
+    if (answer)
+      return async (kept) => {
+        // Before what it brought is seen.
+        told();
+        await kept.recheck();
+      };
+    // It may have stored what it brought, and have had no time to say so.
     return async (kept) => {
-      // Said before it is seen, as every sign-in is.
-      if (answer) journal.report({ type: 'signed_in' });
       await kept.recheck();
-      if (answer) return;
-      // It may have stored what it brought, and have had no time to say so.
       const { epoch, ended } = kept.record();
       if (ended !== undefined || epoch === before.epoch) throw lost;
-      journal.report({ type: 'signed_in' });
+      told();
     };
   };
 }
