@@ -33,9 +33,9 @@ const budgets = [
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
 const splitBudgets = [
   { name: 'createSession, first load', code: session, external: [], max: 22_050, goal: 18_000 },
-  { name: 'createSession, everything', code: session, external: [], all: true, max: 60_850, goal: 36_000 },
+  { name: 'createSession, everything', code: session, external: [], all: true, max: 61_000, goal: 36_000 },
   { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_450, goal: 9_000 },
-  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 52_250, goal: 27_000 },
+  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 52_400, goal: 27_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */
