@@ -16,9 +16,10 @@ import { type EndReason, graceMs, holdToken } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 const rounds = 3;
-// About three seconds, in six attempts: callers wait meanwhile.
-const firstPauseMs = 100;
-const longestPauseMs = 1_600;
+// For three seconds: callers wait meanwhile.
+const offers = 13;
+const offerMs = 250;
+const secondLookMs = 2_000;
 
 /**
  * One renewal from the queue to the stored result: a slot at the token endpoint, then the lock, then a second look at
@@ -28,6 +29,8 @@ const longestPauseMs = 1_600;
 export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): Promise<AccessToken> {
   const { grant, oneRecord: rotates, clock, store, report } = tools;
   const journals = rotates && grant.keepsRefreshToken !== true;
+  // Processes that outlive one another; a page is gone with its store, or waits for neither.
+  const isFleet = journals && store?.shared === true && !tools.endsWithStore;
   const { keeper } = entry;
   const cancelled = flight.cancel.signal;
   return tools.queue.run(takeLock, flight);
@@ -70,6 +73,11 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     flight.began = instant(clock);
     for (let round = 1; round <= rounds; round++) {
       await tolerateStore(keeper.read());
+      // Whoever sent it may be alive without the lock, with the answer, and on the way to store it.
+      if (keeper.record.pending && isFleet && round === 1) {
+        await clock.sleep(secondLookMs, cancelled);
+        await tolerateStore(keeper.read());
+      }
       const { pending } = keeper.record;
       // Nobody needs another token yet, but the refresh token can only be saved while its grace window is open.
       const urgent = flight.background && pending && ageMs(pending, clock) < graceMs;
@@ -118,12 +126,12 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
 
   // Others would send the refresh token that was just spent: as long as the lock keeps them away, a store that takes nothing is asked again.
   async function save(outcome: Outcome): Promise<Commit['do']> {
-    for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
+    for (let attempt = 1; ; attempt++) {
       try {
         return await keeper.apply(outcome);
       } catch (error) {
-        if (!journals || store?.shared !== true || pauseMs > longestPauseMs) throw error;
-        await clock.sleep(pauseMs);
+        if (!isFleet || attempt === offers) throw error;
+        await clock.sleep(offerMs);
       }
     }
   }

@@ -38,8 +38,9 @@ export interface LiveAccount {
 
 // A dead account may have been connected again in another process.
 const deadMs = 1_000;
-const firstOfferMs = 250;
-const longestOfferMs = 10_000;
+// Soon after the store is back: whoever else comes first sends what was spent.
+const firstOfferMs = 100;
+const longestOfferMs = 1_000;
 
 export function accountManagers(setup: AccountSetup): AccountManagers {
   const { options, clock, store, maxAccounts, recheckMs } = setup;
@@ -96,9 +97,9 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   }
 
   function leave(kept: KeptTokens): Promise<void> {
-    const gone = kept.tokens.dispose().finally(() => leaving.delete(gone));
-    leaving.add(gone);
-    return gone;
+    const left = (kept.isUnsaved() ? kept.recheck() : Promise.resolve()).then(() => kept.tokens.dispose()).finally(() => leaving.delete(left));
+    leaving.add(left);
+    return left;
   }
 
   const newAccount = (kept: KeptTokens): LiveAccount => ({ kept, watchers: 0, confirmedMs: clock.monotonicMs() });

@@ -65,14 +65,18 @@ describe.each(storeKinds.filter(({ kind }) => kind !== 'SQLite'))('accounts over
     const failures = (): readonly string[] => running.flatMap(({ lines }) => lines.slice(1).flatMap((line) => JSON.parse(line).failed ?? []));
     // Well again: a whole lifetime without a failure.
     for (let before = -1; before !== failures().length; ) {
-      expect(performance.now() - began).toBeLessThan(40_000);
+      if (performance.now() - began > 40_000) expect([new Set(failures().slice(before)), server.refusals]).toEqual([new Set(), []]);
       before = failures().length;
       await pause(2_000);
     }
     const healedMs = performance.now() - began - 2_000;
     expect(await Promise.all(running.map((each) => each.end()))).toEqual(running.map(() => 0));
-    for (const accountId of names) expect([accountId, (await accounts.details(accountId))?.state]).toEqual([accountId, 'healthy']);
-    for (const accountId of names) expect((await accounts.account(accountId).getToken()).value).toMatch(/./);
+    // The refresh token that is stored is the one that the server takes.
+    for (const accountId of names) {
+      const tokens = accounts.account(accountId);
+      await tokens.getToken({ invalidToken: await tokens.getToken() });
+      expect([accountId, (await accounts.details(accountId))?.state]).toEqual([accountId, 'healthy']);
+    }
     return { failed: failures(), healedMs };
   }
 

@@ -1,6 +1,7 @@
 import { clientSecretBasic } from 'tokenkeep';
 import { type AccountEvent, type Accounts, type AccountsOptions, type Connected, createAccounts } from 'tokenkeep/server';
 import { type FakeAuthorizationServer, fakeAuthorizationServer, type ServerKnobs, type VirtualClock, virtualClock } from 'tokenkeep/testing';
+import { expect } from 'vitest';
 import { type TestAccountStore, testAccountStore } from '../../support/account-store.js';
 // Loaded at the first connection: a virtual clock that goes on meanwhile would pass what it waits for.
 import '../../../src/server/connect-account.js';
@@ -62,4 +63,17 @@ export async function listed<T>(all: AsyncIterable<T>): Promise<readonly T[]> {
   const found: T[] = [];
   for await (const each of all) found.push(each);
   return found;
+}
+
+/** Lets as much time pass as a task needs; gives how much that was. */
+export async function untilDone({ clock }: Pick<Firm, 'clock'>, task: Promise<unknown>, limitMs = 3_600_000): Promise<number> {
+  let isDone = false;
+  const done = (): void => {
+    isDone = true;
+  };
+  task.then(done, done);
+  let passed = 0;
+  for (; !isDone && passed < limitMs; passed += 250) await clock.advance(250);
+  expect(isDone).toBe(true);
+  return passed;
 }

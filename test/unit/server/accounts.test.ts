@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { shown } from '../core/leaks.js';
 import { hourMs, rejection } from '../manager/support.js';
 import { testAccountStore } from '../../support/account-store.js';
-import { firm, listed, redirectUri } from './accounts-support.js';
+import { firm, listed, redirectUri, untilDone } from './accounts-support.js';
 
 describe('the store of these tests', () => {
   const clock = virtualClock();
@@ -89,7 +89,7 @@ describe('an account', () => {
       const alive = app.another({ lock: { shared: true, run: (_name, task) => task(new AbortController().signal) } });
       const token = alive.account('acme').getToken();
       token.catch(() => undefined);
-      await app.clock.advance(1_000);
+      await untilDone(app, token);
       if (graceMs > 0) expect((await token).value).toMatch(/./);
       else {
         expect(await rejection(token)).toMatchObject({ code: 'rotation_lost' });
@@ -139,7 +139,7 @@ describe('an account', () => {
       if (call === 'set' && value?.includes('"pending"') === false) throw new Error('full');
     };
     const asked = app.accounts.account('a').getToken();
-    await app.clock.advance(3_100);
+    await untilDone(app, asked);
     const token = await asked;
     app.store.before = undefined;
     await app.accounts.account('b').getToken();

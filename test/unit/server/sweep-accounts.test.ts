@@ -2,23 +2,10 @@ import { TokenError } from 'tokenkeep';
 import { virtualClock } from 'tokenkeep/testing';
 import { describe, expect, it } from 'vitest';
 import { hourMs, rejection } from '../manager/support.js';
-import { dayMs, type Firm, firm, listed } from './accounts-support.js';
+import { dayMs, type Firm, firm, listed, untilDone } from './accounts-support.js';
 
 async function imported(app: Firm, count: number, name = 'customer'): Promise<void> {
   for (let index = 0; index < count; index++) await app.accounts.import(`${name}-${index}`, { refreshToken: app.server.issueRefreshToken() });
-}
-
-/** The report of a sweep that needs time to pass. */
-async function swept(app: Firm, sweep: Promise<unknown>, limitMs = hourMs): Promise<number> {
-  let isDone = false;
-  const done = (): void => {
-    isDone = true;
-  };
-  sweep.then(done, done);
-  let passed = 0;
-  for (; !isDone && passed < limitMs; passed += 250) await app.clock.advance(250);
-  expect(isDone).toBe(true);
-  return passed;
 }
 
 describe('a sweep of accounts whose refresh tokens end on a fixed day', () => {
@@ -142,7 +129,7 @@ describe('a sweep', () => {
     const reports = [app.accounts.sweep(), other.sweep()];
     // In use in a process that does not sweep.
     const used = app.another().account('customer-5').getToken();
-    await swept(app, Promise.all([...reports, used]));
+    await untilDone(app, Promise.all([...reports, used]));
     const [one, two] = await Promise.all(reports);
     expect([one?.elsewhere, two?.elsewhere].toSorted()).toEqual([false, true]);
     expect(app.server.tokenRequests).toBe(6);
@@ -155,7 +142,7 @@ describe('a sweep', () => {
     await app.clock.advance(hourMs);
     const began = app.clock.now();
     const sweep = app.accounts.sweep({ spreadMs: 100_000 });
-    await swept(app, sweep);
+    await untilDone(app, sweep);
     expect((await sweep).renewed).toBe(10);
     const seconds = app.server.requestsTo('token').map(({ at }) => Math.round((at - began) / 1_000));
     expect(seconds).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90]);
@@ -174,13 +161,15 @@ describe('a sweep', () => {
     await app.clock.advance(hourMs);
     app.server.set({ error: 'temporarily_unavailable' });
     const sweep = app.accounts.sweep();
-    await swept(app, sweep);
+    await untilDone(app, sweep);
     const { failed } = await sweep;
     expect(failed).toEqual([{ accountId: 'later-0', error: expect.any(TokenError) }]);
     app.server.set({ error: undefined });
     // It may have rotated: that is seen to before its grace is over.
     await app.clock.advance(45_001);
-    expect(await app.another().sweep()).toMatchObject({ due: 1, renewed: 1 });
+    const again = app.another().sweep();
+    await untilDone(app, again);
+    expect(await again).toMatchObject({ due: 1, renewed: 1 });
   });
 
   it('goes on with a renewal that a crash interrupted, inside the grace and outside of it [R14]', async () => {
@@ -203,7 +192,7 @@ describe('a sweep', () => {
       const alive = app.another();
       await app.clock.advance(50_000);
       const sweep = alive.sweep();
-      await swept(app, sweep);
+      await untilDone(app, sweep);
       expect(await sweep).toMatchObject(outcome);
       if (graceMs === 0) expect(app.events).toContainEqual(expect.objectContaining({ type: 'needs_reconnect', reason: 'rotation_lost', accountId: 'acme' }));
       else expect((await alive.account('acme').getToken()).value).toMatch(/./);
@@ -265,7 +254,7 @@ describe('a sweep', () => {
     expect(await rejection(app.accounts.sweep())).toMatchObject({ code: 'disposed' });
     // Nothing was lost on the way.
     const sweep = app.another().sweep();
-    await swept(app, sweep);
+    await untilDone(app, sweep);
     expect(await sweep).toMatchObject({ due: 4, renewed: 4, needReconnect: [] });
   });
 
