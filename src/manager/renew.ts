@@ -16,8 +16,8 @@ import { type EndReason, graceMs, holdToken } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 const rounds = 3;
-// For three seconds: callers wait meanwhile.
-const offers = 13;
+// Callers wait meanwhile.
+const offeringMs = 3_000;
 const offerMs = 250;
 const secondLookMs = 2_000;
 
@@ -126,11 +126,12 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
 
   // Others would send the refresh token that was just spent: as long as the lock keeps them away, a store that takes nothing is asked again.
   async function save(outcome: Outcome): Promise<Commit['do']> {
-    for (let attempt = 1; ; attempt++) {
+    const began = instant(clock);
+    for (;;) {
       try {
         return await keeper.apply(outcome);
       } catch (error) {
-        if (!isFleet || attempt === offers) throw error;
+        if (!isFleet || ageMs(began, clock) >= offeringMs) throw error;
         await clock.sleep(offerMs);
       }
     }

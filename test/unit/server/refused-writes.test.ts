@@ -78,6 +78,18 @@ describe('a rotated refresh token that the store refuses', () => {
     expect((await app.another().account('acme').getToken()).value).toBe(value);
   });
 
+  it('is served after the time of one call to a store that says nothing at all [R6]', async () => {
+    const app = await due(0);
+    let hung = 0;
+    app.store.before = async (call, _key, value) => {
+      if (call !== 'set' || value?.includes('"pending"') === true) return;
+      hung++;
+      await new Promise(() => undefined);
+    };
+    expect(await untilDone(app, app.accounts.account('acme').getToken())).toBeLessThanOrEqual(5_500);
+    expect(hung).toBe(1);
+  });
+
   it('stays in memory when a sweep got it [R6]', async () => {
     const app = firm({ refreshTokenIdleMs: dayMs });
     await app.connect('acme');
