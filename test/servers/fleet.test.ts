@@ -5,11 +5,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { basicClient, orders, startTestServer, type TestServer } from '../integration/support/authorization-server.js';
 import { runNode } from '../support/run.js';
 import { killProcesses, startProcess } from './support/process.js';
-import { type SharedStore, storeKey, storeKinds } from './support/shared-stores.js';
+import { type SharedStore, soakS, storeKey, storeKinds } from './support/shared-stores.js';
 
 const processes = 8;
 // In the long run the 1,000 of the gap.
-const rounds = process.env['TOKENKEEP_SOAK_S'] ? 1_000 : 40;
+const rounds = soakS === undefined ? 20 : 1_000;
 
 interface Member {
   /** The token that the process got, or why not; `refused`: instead of the one that it got before. */
