@@ -114,7 +114,7 @@ describe.each(storeKinds)('accounts over $kind, at a server that rotates and end
 
   it.skipIf(isMissing)(
     'are lost only where an answer died with its process, and are reported as such, however often processes are killed [R8, R14, gap 7, complaints 23 and 24]',
-    { timeout: lengthMs * 3 + 60_000 },
+    { timeout: lengthMs * 8 + 120_000 },
     async () => {
       await Promise.all(names.map(connect));
       const begun = rotations.uses.length;

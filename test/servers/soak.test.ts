@@ -74,19 +74,16 @@ describe.each(storeKinds)(`8 processes over $kind with tokens of ${lifetimeS} s`
   afterAll(() => store?.remove());
 
   // The short run has the clocks apart at once.
-  it.skipIf(isMissing || soakS === undefined)(
-    'request no more tokens than their calls carry, plus one, and no call fails [X19, gap 6, complaint 24]',
-    limits,
-    async () => {
-      const seen = await soaked(store, () => pause(lengthMs));
-      console.log(figures(kind, seen));
-      expect(seen.failures).toEqual(Array.from({ length: processes }, () => ({})));
-      expect(seen.calls).toBeGreaterThan((processes * lengthMs) / 200);
-      // Renewed at half of their lives.
-      expect(seen.tokens).toBeGreaterThanOrEqual(Math.floor(lengthMs / 1_000 / lifetimeS));
-      expect(seen.tokenRequests).toBeLessThanOrEqual(seen.tokens + 1);
-    },
-  );
+  const long = soakS === undefined ? undefined : it.skipIf(isMissing);
+  long?.('request no more tokens than their calls carry, plus one, and no call fails [X19, gap 6, complaint 24]', limits, async () => {
+    const seen = await soaked(store, () => pause(lengthMs));
+    console.log(figures(kind, seen));
+    expect(seen.failures).toEqual(Array.from({ length: processes }, () => ({})));
+    expect(seen.calls).toBeGreaterThan((processes * lengthMs) / 200);
+    // Renewed at half of their lives.
+    expect(seen.tokens).toBeGreaterThanOrEqual(Math.floor(lengthMs / 1_000 / lifetimeS));
+    expect(seen.tokenRequests).toBeLessThanOrEqual(seen.tokens + 1);
+  });
 
   it.skipIf(isMissing)(
     'do so also where their clocks are up to 10 minutes apart: the store’s clock counts [E8, X17, X19, gap 6, complaint 24]',
