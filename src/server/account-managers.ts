@@ -20,8 +20,8 @@ export interface AccountManagers {
   handle(accountId: string): TokenManager;
   /** The account's manager, kept in memory. */
   live(accountId: string): KeptTokens;
-  /** The account's manager if it is in memory, else one for this task alone. */
-  use<T>(accountId: string, task: (kept: KeptTokens) => Promise<T>): Promise<T>;
+  /** The account's manager if it is in memory, else one for this task alone; it stays when it `renews` and the store does not take the result. */
+  use<T>(accountId: string, task: (kept: KeptTokens) => Promise<T>, renews?: boolean): Promise<T>;
   /** Tells whoever listens of what no manager reports. */
   tell(event: AccountEvent): void;
   dispose(): Promise<void>;
@@ -145,7 +145,7 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
     handle: (accountId) => accountHandle(() => confirmed(accountId)),
     live: (accountId) => liveAccount(accountId).kept,
     tell: (event) => tell(event),
-    async use(accountId, task) {
+    async use(accountId, task, renews = false) {
       if (isDisposed) throw disposedError();
       const known = accounts.get(accountId);
       if (known) return task(known.kept);
@@ -153,8 +153,7 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
       try {
         return await task(kept);
       } finally {
-        // With what the store did not take it stays.
-        if (kept.isUnsaved() && !isDisposed && !accounts.has(accountId)) accounts.set(accountId, newAccount(kept));
+        if (renews && kept.isUnsaved() && !isDisposed && !accounts.has(accountId)) accounts.set(accountId, newAccount(kept));
         else await leave(kept);
       }
     },

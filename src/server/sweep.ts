@@ -97,17 +97,21 @@ export async function sweepAccounts(options: SweepOptions, setup: AccountSetup, 
 
   async function renewOne(accountId: string): Promise<Outcome> {
     try {
-      return await managers.use(accountId, async (kept) => {
-        await kept.recheck();
-        // Somebody used it since it was listed.
-        if (!isDue(kept.record(), setup)) {
-          await sayEnd(accountId, kept.record(), setup, managers.tell);
-          return 'skipped';
-        }
-        const before = kept.record().refreshToken;
-        await kept.renew('', { reason: 'expiring', background: true, want: { invalidToken: kept.tokens.peek()?.value } });
-        return kept.record().refreshToken === before && kept.record().pending ? 'skipped' : 'renewed';
-      });
+      return await managers.use(
+        accountId,
+        async (kept) => {
+          await kept.recheck();
+          // Somebody used it since it was listed.
+          if (!isDue(kept.record(), setup)) {
+            await sayEnd(accountId, kept.record(), setup, managers.tell);
+            return 'skipped';
+          }
+          const before = kept.record().refreshToken;
+          await kept.renew('', { reason: 'expiring', background: true, want: { invalidToken: kept.tokens.peek()?.value } });
+          return kept.record().refreshToken === before && kept.record().pending ? 'skipped' : 'renewed';
+        },
+        true,
+      );
     } catch (caught) {
       const error = asTokenError(caught);
       return error.code === 'lock_timeout' ? 'skipped' : error;

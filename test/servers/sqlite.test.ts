@@ -2,8 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { clientSecretBasic, systemClock } from 'tokenkeep';
+import { createAccounts } from 'tokenkeep/server';
 import { sqliteStore } from 'tokenkeep/storage/sqlite';
+import { fakeAuthorizationServer } from 'tokenkeep/testing';
 import { afterAll, describe, expect, it } from 'vitest';
+import { shiftedClock } from '../integration/support/shifted-clock.js';
 import { type Process, startProcess } from './support/process.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tokenkeep-sqlite-'));
@@ -91,6 +95,56 @@ describe('sqliteStore', () => {
     expect(await store.get('x')).toMatchObject({ value: 'before', version: '1' });
     database.exec('PRAGMA max_page_count = 100000');
     expect(await store.set('x', 'after', { expected: '1', next: '2' })).toBe(true);
+    database.close();
+  });
+
+  it('loses no account to a disk that is full: what cannot be noted is not sent, and what was there stays good [R14, X18]', async () => {
+    const clock = shiftedClock();
+    const server = fakeAuthorizationServer({ clock: { ...systemClock, ...clock } });
+    const database = new DatabaseSync(join(folder, 'full-accounts.db'));
+    const store = sqliteStore(database);
+    const options = { server: server.metadata, clientId: 'client', auth: clientSecretBasic('secret'), fetch: server.fetch, clock, store };
+    const accounts = createAccounts({ ...options, redirectUri: 'https://app.example/connected' });
+    const taken: string[] = [];
+    await store.get('');
+    database.exec('PRAGMA max_page_count = 24');
+    // Until not even a small one has room.
+    let full: unknown;
+    for (const padding of [2_000, 200, 0]) {
+      for (full = undefined; full === undefined; ) {
+        const accountId = `customer-${taken.length}`;
+        const imported = accounts.import(accountId, { refreshToken: server.issueRefreshToken(), raw: { padding: 'x'.repeat(padding) } });
+        full = await imported.then(
+          () => void taken.push(accountId),
+          (error: unknown) => error,
+        );
+      }
+    }
+    expect(full).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('the disk is full') });
+    expect(taken.length).toBeGreaterThan(3);
+    const outcomes = await Promise.all(
+      taken.map((accountId) =>
+        accounts
+          .account(accountId)
+          .getToken()
+          .then(
+            () => 'a token',
+            (error: unknown) => Reflect.get(Object(error), 'code'),
+          ),
+      ),
+    );
+    expect(outcomes.filter((outcome) => outcome !== 'a token' && outcome !== 'store_unavailable')).toEqual([]);
+    expect(outcomes).toContain('store_unavailable');
+    const sent = server.tokenRequests;
+    database.exec('PRAGMA max_page_count = 100000');
+    clock.advance(7_200_000);
+    const others = createAccounts({ ...options, redirectUri: 'https://app.example/connected', store: sqliteStore(database) });
+    for (const accountId of taken) expect((await others.account(accountId).getToken()).value).toMatch(/./);
+    console.log(
+      `${taken.length} accounts on a full disk: ${outcomes.filter((outcome) => outcome === 'store_unavailable').length} told to try later, ${sent} refresh tokens sent, ${server.stats.reuses} accounts lost`,
+    );
+    expect(server.stats.reuses).toBe(0);
+    await Promise.all([accounts.dispose(), others.dispose()]);
     database.close();
   });
 

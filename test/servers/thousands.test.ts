@@ -9,9 +9,9 @@ import { createAccounts } from 'tokenkeep/server';
 import { sqliteStore } from 'tokenkeep/storage/sqlite';
 import { virtualClock } from 'tokenkeep/testing';
 import { afterAll, describe, expect, it } from 'vitest';
+import { soakS } from './support/shared-stores.js';
 
-const isLong = Boolean(process.env['TOKENKEEP_SOAK_S']);
-const [count, dueCount] = isLong ? [10_000, 1_600] : [1_500, 320];
+const [count, dueCount] = soakS !== undefined ? [10_000, 1_600] : [1_500, 320];
 const perSecond = 20;
 const answerMs = 50;
 const dayMs = 86_400_000;
@@ -55,7 +55,7 @@ function limitedEndpoint(clock: ReturnType<typeof virtualClock>) {
 
 describe(`${count.toLocaleString('en')} accounts in one SQLite file, ${dueCount.toLocaleString('en')} of them due at once`, () => {
   it(`are swept at the pace of an endpoint that takes ${perSecond} requests a second, past which callers go; memory stays flat [R22, R23, R31, rule 8]`, {
-    timeout: isLong ? 600_000 : 120_000,
+    timeout: soakS !== undefined ? 600_000 : 120_000,
   }, async () => {
     const clock = virtualClock();
     const { seen, endpoint } = limitedEndpoint(clock);

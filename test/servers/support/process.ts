@@ -39,7 +39,10 @@ export function startProcess(fixture: string, options: { readonly args?: readonl
     lines,
     gone,
     async next() {
-      while (lines.length <= read) await once(reader, 'line');
+      while (lines.length <= read) {
+        const ended = await Promise.race([once(reader, 'line').then(() => undefined), gone]);
+        if (ended !== undefined && lines.length <= read) throw new Error(`${fixture} ended with ${ended}`);
+      }
       return lines[read++] ?? '';
     },
     send: (line) => void child.stdin.write(`${line}\n`),

@@ -45,8 +45,5 @@ export const storeKinds: readonly StoreKind[] = [
   { kind: 'PostgreSQL', isMissing: postgres === undefined, open: async () => opened(await postgresServer(postgres ?? ''), 'DATABASE_URL') },
 ];
 
-/** For how long the long tests go on: `TOKENKEEP_SOAK_S` seconds where that is given. */
-export function soakMs(otherwise: number): number {
-  const seconds = Number(process.env['TOKENKEEP_SOAK_S']);
-  return seconds > 0 ? seconds * 1_000 : otherwise;
-}
+/** `TOKENKEEP_SOAK_S`: long runs at their full length, of so many seconds. */
+export const soakS: number | undefined = Number(process.env['TOKENKEEP_SOAK_S']) || undefined;
