@@ -10,7 +10,8 @@ import { leftAlone } from './endpoint-pace.js';
 
 /**
  * The grant, which leaves its token endpoint alone as long as that has asked any process over the same store to. What lies there is a
- * number of milliseconds, aged by the store's clock; who cannot read or write it goes by what it was told itself. (`standards.md` R22 to R24)
+ * number of milliseconds, aged by the store's clock; who cannot read or write it, or age it, goes by what it was told itself.
+ * (`standards.md` R22 to R24)
  */
 export function withSharedPause(grant: Grant, store: TokenStore | undefined, clock: Clock): Grant {
   if (store?.shared !== true) return grant;
@@ -19,7 +20,8 @@ export function withSharedPause(grant: Grant, store: TokenStore | undefined, clo
     async request(current, context) {
       const key = `${await recordName(grant, '', digest)}:pause`;
       const known = await askStore(clock, () => store.get(key)).catch(() => undefined);
-      const leftMs = known ? Math.min(Number(known.value), limits.retryAfterMs) - (known.ageMs ?? 0) : 0;
+      // Without an age it would never end.
+      const leftMs = Math.min(Number(known?.value), limits.retryAfterMs) - (known?.ageMs ?? Infinity);
       if (leftMs > 0) throw leftAlone(leftMs);
       try {
         return await grant.request(current, context);

@@ -76,4 +76,22 @@ describe('a fleet whose token endpoint asks one process to be left alone', () =>
     expect(new Set(await ask())).toEqual(new Set(['a token']));
     expect(server.tokenRequests).toBe(8);
   });
+
+  it('is over in time where the store cannot say how long ago it was asked to [R24]', async () => {
+    const { clock, server, store, members } = fleet();
+    const inner = store.get;
+    store.get = async (key) => {
+      const { ageMs: _, ...stored } = (await inner(key)) ?? {};
+      return 'value' in stored && stored.value !== undefined && stored.version !== undefined ? { value: stored.value, version: stored.version } : undefined;
+    };
+    server.set({ answer: { status: 429, body: '' }, retryAfter: 120 });
+    const refused = members[0]?.tokens.getToken().catch((error: unknown) => error);
+    await clock.advance(40_000);
+    expect(await refused).toMatchObject({ code: 'rate_limited' });
+    server.set({ answer: undefined, retryAfter: undefined });
+    await clock.advance(3_600_000);
+    const asked = members[1]?.tokens.getToken();
+    await clock.advance(1_000);
+    expect((await asked)?.value).toMatch(/./);
+  });
 });
