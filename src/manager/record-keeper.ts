@@ -107,9 +107,10 @@ export class RecordKeeper {
 
   #replay(stored: GrantRecord): void {
     this.record = stored;
-    this.#unsaved = this.#unsaved.flatMap((outcome) => {
+    this.#unsaved = this.#unsaved.flatMap((outcome, place) => {
       const { epoch } = this.record;
-      const step = commit(this.record, outcome);
+      // A sign-in after a sign-out that was not saved either replaces what that leaves, whatever it ends.
+      const step = commit(this.record, outcome.type === 'signedIn' && place > 0 ? { ...outcome, replaced: epoch } : outcome);
       if (step.do !== 'write') return [];
       if (outcome.type === 'cleared') this.#forgotten = [...this.#forgotten, this.record].slice(-mostForgotten);
       this.record = step.record;

@@ -55,6 +55,25 @@ describe('a sign-in from outside', () => {
     expect((await other.tokens.getToken()).value).toBe('at-a');
   });
 
+  it('after a sign-out is not lost with it, when the store took neither and somebody else has signed in [R26]', async () => {
+    const { clock, store, grant, kept: other } = setUp();
+    let isDown = false;
+    const call = <T>(task: () => Promise<T>): Promise<T> => (isDown ? Promise.reject(new Error('the text of a driver')) : task());
+    const flaky: TokenStore = { ...store, get: (key) => call(() => store.get(key)), set: (key, value, write) => call(() => store.set(key, value, write)) };
+    const own = watched({ grant, clock, store: flaky });
+    await own.recheck();
+    await own.signIn(brought('a', clock.now()));
+    isDown = true;
+    await rejection(own.tokens.clear());
+    await own.signIn(brought('b', clock.now()));
+    await other.recheck();
+    await other.signIn(brought('c', clock.now()));
+    isDown = false;
+    await own.recheck();
+    await other.recheck();
+    for (const each of [own, other]) expect(each.record()).toMatchObject({ refreshToken: 'rt-b', ended: undefined });
+  });
+
   it('of another manager of the store ends what this one had failed at, for all targets [R24, X10]', async () => {
     const { clock, store, grant, kept } = setUp(undefined, { refreshToken: 'rt' }, new TokenError('interaction_required', 'planned', { phase: 'token' }), {});
     await kept.tokens.getToken();
