@@ -12,7 +12,7 @@ import type { Flight } from './flight.js';
 import type { RenewalTools } from './renewal-tools.js';
 import { isAnswer, leaveEndpointAlone, requestTokens } from './request-tokens.js';
 import { limits } from './retry.js';
-import { type EndReason, graceMs, holdToken } from './state.js';
+import { type EndReason, graceMs, holdToken, type PendingRotation } from './state.js';
 import type { TargetEntry } from './target-entry.js';
 
 const rounds = 3;
@@ -20,6 +20,8 @@ const rounds = 3;
 const offeringMs = 3_000;
 const offerMs = 250;
 const secondLookMs = 2_000;
+// Marks of requests that failed here: no answer to them is on its way to the store.
+const failedHere = new WeakSet<PendingRotation>();
 
 /**
  * One renewal from the queue to the stored result: a slot at the token endpoint, then the lock, then a second look at
@@ -74,7 +76,8 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     for (let round = 1; round <= rounds; round++) {
       await tolerateStore(keeper.read());
       // Whoever sent it may be alive without the lock, with the answer, and on the way to store it.
-      if (keeper.record.pending && isFleet && round === 1) {
+      const mark = keeper.record.pending;
+      if (isFleet && round === 1 && mark && !failedHere.has(mark) && ageMs(mark, clock) < graceMs) {
         await clock.sleep(secondLookMs, cancelled);
         await tolerateStore(keeper.read());
       }
@@ -94,15 +97,18 @@ export function renew(entry: TargetEntry, flight: Flight, tools: RenewalTools): 
     cancelled.throwIfAborted();
     await leaveEndpointAlone(flight, tools);
     flight.spending = rotates;
+    let mark: PendingRotation | undefined;
     if (journals) {
       const sentDigest = await tools.digest(sent ?? '');
       flight.unanswered = keeper.record.pending?.sentDigest === sentDigest;
-      if ((await tolerateStore(keeper.apply({ type: 'sending', epoch, sent, pending: { sentDigest, ...instant(clock) } }))) !== 'write') return undefined;
+      mark = { sentDigest, ...instant(clock) };
+      if ((await tolerateStore(keeper.apply({ type: 'sending', epoch, sent, pending: mark }))) !== 'write') return undefined;
     }
     try {
       return await keep(await requestTokens(entry, flight, tools, epoch, lockHeld), epoch, sent);
     } catch (caught) {
       const error = asTokenError(caught);
+      if (mark) failedHere.add(mark);
       if (rotates && (error.code === 'grant_revoked' || error.code === 'key_lost')) return refused(error, error.code, epoch, sent);
       // An attempt before this answer may have rotated all the same.
       if (isAnswer(error) && !flight.unanswered && keeper.record.pending !== undefined) await tolerateStore(keeper.apply({ type: 'answered', epoch, sent }));
