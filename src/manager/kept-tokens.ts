@@ -22,8 +22,10 @@ export interface KeptTokens {
   renew(targetKey: string, order: RenewalOrder): Promise<AccessToken>;
   /** Something is under way that somebody may wait for, or lies in memory alone. */
   isBusy(): boolean;
-  /** The store did not take everything: what memory alone has is offered again with each {@link recheck}. */
+  /** The store did not take everything: what memory alone has is offered again with each {@link read}. */
   isUnsaved(): boolean;
+  /** Reads the store, while what memory has is served. @throws {TokenError} `store_unavailable` */
+  read(): Promise<void>;
   /** The store may have changed: nothing is served before it was read again. `isOnline`: the network is back, which ends what its absence forbade. */
   recheck(isOnline?: boolean): Promise<void>;
 }
@@ -40,6 +42,10 @@ export function buildManager(options: TokenManagerOptions, internals: ManagerInt
     renew: (targetKey, order) => follow(targetKey, order, parts),
     isBusy: () => targets.all().some(({ flight, loading, keeper }) => flight !== undefined || loading !== undefined || keeper.isUnsaved),
     isUnsaved: () => targets.own.keeper.isUnsaved,
+    async read() {
+      await targets.own.keeper.read();
+      renewals.sync(targets.all());
+    },
     recheck: renewals.recheck,
   };
 }

@@ -52,6 +52,8 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   const leaving = new Set<Promise<void>>();
   let latest: { readonly accountId: string; readonly account: LiveAccount } | undefined;
   const offered = new Set<KeptTokens>();
+  // Of accounts that have got another manager before the store took what this one has.
+  const replaced = new Set<KeptTokens>();
   const gone = new AbortController();
   let isDisposed = false;
 
@@ -89,15 +91,19 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
   async function offerAgain(kept: KeptTokens): Promise<void> {
     if (offered.has(kept)) return;
     offered.add(kept);
-    for (let pauseMs = firstOfferMs; kept.isUnsaved() && !isDisposed; pauseMs = Math.min(pauseMs * 2, longestOfferMs)) {
+    for (let pauseMs = firstOfferMs; kept.isUnsaved() && offered.has(kept); pauseMs = Math.min(pauseMs * 2, longestOfferMs)) {
       await clock.sleep(pauseMs, gone.signal, { idle: true }).catch(() => undefined);
-      if (!isDisposed) await kept.recheck();
+      // Callers are served meanwhile, and have heard that the store fails.
+      if (offered.has(kept)) await kept.read().catch(() => undefined);
     }
     offered.delete(kept);
+    if (replaced.delete(kept)) await leave(kept);
   }
 
   function leave(kept: KeptTokens): Promise<void> {
-    const left = (kept.isUnsaved() ? kept.recheck() : Promise.resolve()).then(() => kept.tokens.dispose()).finally(() => leaving.delete(left));
+    offered.delete(kept);
+    const last = kept.isUnsaved() ? kept.read().catch(() => undefined) : Promise.resolve();
+    const left = last.then(() => kept.tokens.dispose()).finally(() => leaving.delete(left));
     leaving.add(left);
     return left;
   }
@@ -153,16 +159,18 @@ export function accountManagers(setup: AccountSetup): AccountManagers {
       try {
         return await task(kept);
       } finally {
-        if (renews && kept.isUnsaved() && !isDisposed && !accounts.has(accountId)) accounts.set(accountId, newAccount(kept));
-        else await leave(kept);
+        if (!renews || !kept.isUnsaved() || isDisposed) await leave(kept);
+        else if (accounts.has(accountId)) replaced.add(kept);
+        else accounts.set(accountId, newAccount(kept));
       }
     },
     async dispose() {
       isDisposed = true;
       gone.abort();
       latest = undefined;
-      for (const { kept } of accounts.values()) void leave(kept);
+      for (const kept of [...[...accounts.values()].map((account) => account.kept), ...replaced]) void leave(kept);
       accounts.clear();
+      replaced.clear();
       await Promise.all(leaving);
     },
   };

@@ -1,6 +1,7 @@
 import { TokenError } from '../core/errors.js';
 import { readClaims } from '../core/read-claims.js';
 import type { TokenSet } from '../core/token-set.js';
+import type { KeptTokens } from '../manager/kept-tokens.js';
 import type { GrantRecord } from '../manager/state.js';
 import type { AccountSetup } from './account-setup.js';
 
@@ -36,6 +37,14 @@ export function subjectMismatch(): TokenError {
   return new TokenError('subject_mismatch', 'somebody else connected this account; disconnect it first, or sign in as the same user', {
     phase: 'authorization',
   });
+}
+
+/** An account's record as the store has it, or else as memory knows it. @throws {TokenError} `store_unavailable` when neither says anything */
+export async function readAccount(kept: KeptTokens): Promise<GrantRecord> {
+  await kept.read().catch((error: unknown) => {
+    if (isUnknown(kept.record())) throw error;
+  });
+  return kept.record();
 }
 
 /** Nothing was ever kept under this name. */

@@ -10,7 +10,7 @@ import { readAuthorizationResponse } from '../protocol/authorization/authorizati
 import { redeemCode } from '../protocol/authorization/redeem-code.js';
 import { signInOptionNames } from '../protocol/authorization/sign-in-options.js';
 import type { AccountManagers } from './account-managers.js';
-import { isOfAnother, isUnknown, subjectMismatch, subjectOf, visible, withSubject } from './account-record.js';
+import { isOfAnother, isUnknown, readAccount, subjectMismatch, subjectOf, visible, withSubject } from './account-record.js';
 import type { AccountSetup } from './account-setup.js';
 import type { AuthorizeOptions, Connected, ImportedAccount } from './accounts.js';
 import { pendingConnections } from './pending-connections.js';
@@ -60,8 +60,7 @@ export async function importAccount(accountId: string, account: ImportedAccount,
   return managers.use(accountId, async (kept) => {
     const isTaken = (record: GrantRecord): boolean => !replace && !isUnknown(record);
     const isOther = (record: GrantRecord): boolean => subject !== undefined && isOfAnother(record, subject, setup);
-    await kept.recheck();
-    if (isTaken(kept.record())) return false;
+    if (isTaken(await readAccount(kept))) return false;
     const refuses = (record: GrantRecord): boolean => isTaken(record) || isOther(record);
     try {
       await signIn(

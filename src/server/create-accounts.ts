@@ -1,7 +1,7 @@
 import { disposedError } from '../manager/failures.js';
 import { accountManagers } from './account-managers.js';
 import { indexState } from './account-index.js';
-import { isUnknown, subjectOf, visible } from './account-record.js';
+import { isUnknown, readAccount, subjectOf, visible } from './account-record.js';
 import { checkAccountId, setUpAccounts } from './account-setup.js';
 import type { AccountDetails, Accounts, AccountsOptions } from './accounts.js';
 import { allAccounts, infoOf, pageOfAccounts } from './list-accounts.js';
@@ -31,8 +31,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   async function details(accountId: string): Promise<AccountDetails | undefined> {
     return managers.use(await idOf(accountId), async (kept) => {
-      await kept.recheck();
-      const record = kept.record();
+      const record = await readAccount(kept);
       const info = infoOf({ key: '', ...setup.indexOf(accountId, record) }, setup);
       if (isUnknown(record) || info === undefined) return undefined;
       const subject = subjectOf(record, setup);
@@ -42,9 +41,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   async function disconnect(accountId: string): Promise<void> {
     await managers.use(await idOf(accountId), async (kept) => {
-      await kept.recheck();
+      const record = await readAccount(kept);
       // What was never there, or is gone, leaves no tombstone.
-      if (isUnknown(kept.record()) || indexState(kept.record()) === 'disconnected') return;
+      if (isUnknown(record) || indexState(record) === 'disconnected') return;
       await kept.tokens.revoke();
     });
   }

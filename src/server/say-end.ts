@@ -20,8 +20,14 @@ export async function sayEnd(accountId: string, record: GrantRecord, setup: Acco
   const key = await keyOf(accountId);
   const known = await stored(() => store.get(key));
   const value = parseObject(known?.value, 32);
-  // Somebody was faster, or there is nothing to say any more.
-  if (known === undefined || value?.['epoch'] !== record.epoch || JSON.stringify(value['raw']) !== JSON.stringify(record.raw)) return;
+  // Somebody was faster or is renewing it, or there is nothing to say any more.
+  if (
+    known === undefined ||
+    value?.['pending'] !== undefined ||
+    value?.['epoch'] !== record.epoch ||
+    JSON.stringify(value['raw']) !== JSON.stringify(record.raw)
+  )
+    return;
   const write = { expected: known.version, next: randomId(), index: indexOf(accountId, { ...record, raw }), ageMs: known.ageMs };
   if (await stored(() => store.set(key, JSON.stringify({ ...value, raw }), write))) tell({ type: 'reauth_soon', expiresAt: end.expiresAt, at, accountId });
 }

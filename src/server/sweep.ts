@@ -6,6 +6,7 @@ import type { StorePage } from '../core/token-store.js';
 import { asTokenError } from '../manager/as-token-error.js';
 import { isDue } from './account-index.js';
 import type { AccountManagers } from './account-managers.js';
+import { readAccount } from './account-record.js';
 import type { AccountSetup } from './account-setup.js';
 import type { SweepOptions, SweepReport } from './accounts.js';
 import { dueEntries } from './list-accounts.js';
@@ -100,15 +101,14 @@ export async function sweepAccounts(options: SweepOptions, setup: AccountSetup, 
       return await managers.use(
         accountId,
         async (kept) => {
-          await kept.recheck();
+          const record = await readAccount(kept);
           // Somebody used it since it was listed.
-          if (!isDue(kept.record(), setup)) {
-            await sayEnd(accountId, kept.record(), setup, managers.tell);
+          if (!isDue(record, setup)) {
+            await sayEnd(accountId, record, setup, managers.tell);
             return 'skipped';
           }
-          const before = kept.record().refreshToken;
           await kept.renew('', { reason: 'expiring', background: true, want: { invalidToken: kept.tokens.peek()?.value } });
-          return kept.record().refreshToken === before && kept.record().pending ? 'skipped' : 'renewed';
+          return kept.record().refreshToken === record.refreshToken && kept.record().pending ? 'skipped' : 'renewed';
         },
         true,
       );

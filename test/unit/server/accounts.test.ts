@@ -320,6 +320,23 @@ describe('what lies in the store', () => {
   });
 });
 
+describe('accounts whose store cannot be read', () => {
+  it('are neither disconnected, nor unknown, nor in need of a reconnect [rule 5]', async () => {
+    const app = firm({ refreshTokenIdleMs: 86_400_000 });
+    await app.connect('acme');
+    await app.clock.advance(86_400_000);
+    const process = app.another();
+    app.store.before = async (call) => {
+      if (call === 'get') throw new Error('the text of a driver');
+    };
+    expect(await rejection(process.disconnect('acme'))).toMatchObject({ code: 'store_unavailable' });
+    expect(await rejection(process.details('acme'))).toMatchObject({ code: 'store_unavailable' });
+    const sweep = process.sweep();
+    await untilDone(app, sweep);
+    expect(await sweep).toMatchObject({ due: 1, needReconnect: [], failed: [{ accountId: 'acme', error: { code: 'store_unavailable' } }] });
+  });
+});
+
 describe('accounts that are disposed', () => {
   it('refuse every call, and leave nothing running', async () => {
     const app = firm();

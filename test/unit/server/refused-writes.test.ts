@@ -114,4 +114,57 @@ describe('a rotated refresh token that the store refuses', () => {
     expect(app.store.indexOf('acme')).toMatchObject({ state: 'disconnected' });
     await expect(app.accounts.account('acme').getToken()).rejects.toMatchObject({ code: 'login_required' });
   });
+
+  it('holds up no caller and is told of once, while the store says nothing or fails [rule 2]', async () => {
+    const app = await due(Infinity);
+    await untilDone(app, app.accounts.account('acme').getToken());
+    app.store.before = () => Promise.reject(new Error('the text of a driver'));
+    await app.clock.advance(20_000);
+    expect(app.events.filter(({ type }) => type === 'storage_error')).toHaveLength(1);
+    app.store.before = () => new Promise(() => undefined);
+    for (let call = 0; call < 5; call++) {
+      await app.clock.advance(700);
+      expect(await untilDone(app, app.accounts.account('acme').getToken())).toBe(250);
+    }
+  });
+
+  it('is stored also when a caller has come for an account whose sweep got it [R6]', async () => {
+    const app = firm({ refreshTokenIdleMs: dayMs });
+    await app.connect('acme');
+    const process = app.another();
+    await app.clock.advance(dayMs);
+    refuseResults(app, Infinity);
+    const sweep = process.sweep();
+    await app.clock.advance(300);
+    const asked = process.account('acme').getToken();
+    asked.catch(() => undefined);
+    await app.clock.advance(2_500);
+    app.store.before = () => Promise.reject(new Error('the text of a driver'));
+    await untilDone(app, sweep);
+    await untilDone(app, asked);
+    await app.clock.advance(10_000);
+    app.store.before = undefined;
+    await app.clock.advance(2 * hourMs);
+    const later = process.account('acme').getToken();
+    await untilDone(app, later);
+    expect((await later).value).toMatch(/./);
+    expect(app.server.stats.reuses).toBe(0);
+    await process.dispose();
+    expect(app.clock.pending).toBe(0);
+  });
+
+  it('is looked for twice only where another process may have it: not after a failure here, nor a minute later [R14]', async () => {
+    const app = await due(0);
+    app.server.set({ answer: { status: 502, body: '' } });
+    await untilDone(
+      app,
+      app.accounts
+        .account('acme')
+        .getToken()
+        .catch(() => undefined),
+    );
+    app.server.set({ answer: undefined });
+    await app.clock.advance(5_000);
+    expect(await untilDone(app, app.accounts.account('acme').getToken())).toBeLessThan(1_000);
+  });
 });
