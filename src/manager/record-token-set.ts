@@ -1,7 +1,7 @@
 import type { TokenSet } from '../core/token-set.js';
 import type { GrantRecord, HeldToken } from './state.js';
 
-type Renewable = Pick<GrantRecord, 'refreshToken' | 'idToken' | 'raw'>;
+type Renewable = Pick<GrantRecord, 'refreshToken' | 'idToken' | 'raw' | 'tokens'>;
 
 /** One of a record's tokens as grants know it; undefined when there is neither a token nor a refresh token. */
 export function toTokenSet(record: Renewable, held: HeldToken | undefined): TokenSet | undefined {
@@ -20,11 +20,12 @@ export function toTokenSets(records: readonly GrantRecord[]): readonly TokenSet[
   return known.length > 0 ? [...new Map(known.map((set) => [`${set.refreshToken} ${set.accessToken}`, set])).values()] : sets.slice(0, 1);
 }
 
-function tokenSet({ refreshToken, idToken, raw }: Renewable, held: HeldToken | undefined): TokenSet {
+function tokenSet({ refreshToken, idToken, raw, tokens }: Renewable, held: HeldToken | undefined): TokenSet {
   return {
     accessToken: held?.token.value ?? '',
     tokenType: held?.token.type ?? 'Bearer',
-    sentAt: held?.wall ?? 0,
+    // Of a refresh token alone: as far as is known when that came.
+    sentAt: (held ?? tokens[0])?.wall ?? 0,
     lifetimeMs: held?.lifetimeMs,
     scope: held?.token.scope ?? [],
     refreshToken,

@@ -53,6 +53,18 @@ describe('a sweep of accounts whose refresh tokens end on a fixed day', () => {
     expect(said(app)).toHaveLength(1);
   });
 
+  it('counts from the connection, also where the first renewal is for another API [R31]', async () => {
+    const app = firm({ preset: spotify });
+    const began = app.clock.now();
+    await app.connect('acme');
+    await app.clock.advance(178 * dayMs);
+    await app.accounts.account('acme').for({ resource: 'https://other.example' }).getToken();
+    expect(app.store.indexOf('acme')?.dueAt).toBe(began + 179 * dayMs);
+    await app.clock.advance(dayMs + 60_000);
+    await app.accounts.sweep();
+    expect(said(app)).toMatchObject([{ expiresAt: began + 180 * dayMs }]);
+  });
+
   it('takes the server’s word for it, and its idle limit from the preset alone [R31, E14]', async () => {
     const app = firm({ preset: { sliding: false, idleLifetimeMs: 10 * dayMs } }, { members: { refresh_token_expires_in: (100 * dayMs) / 1000 } });
     await app.connect('acme');
