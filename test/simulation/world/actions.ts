@@ -139,4 +139,5 @@ async function forget(world: World, member: Member, how: 'clear' | 'revoke'): Pr
     const expected = isTokenError(error) && (error.code === 'disposed' ? member.disposed : how === 'revoke' || error.code === 'store_unavailable');
     if (!expected) world.violation(`${how}() failed with ${String(error)}`);
   }
+  world.oracle.forgottenByAll();
 }

@@ -135,10 +135,19 @@ export class Oracle {
   /** The manager forgot everything; others that share its store do so when they look. */
   forgotten(manager: number): void {
     this.forgets++;
+    this.#forgetUntilNow();
+    this.backOff.forgotten(manager);
+  }
+
+  /** That has come to the store. What others drew and shared while it was on its way there may end with it. */
+  forgottenByAll(): void {
+    if (this.#world.plan.managers > 1) this.#forgetUntilNow();
+  }
+
+  #forgetUntilNow(): void {
     this.#forgottenAt = this.order;
     this.#latest.clear();
     this.#served.clear();
-    this.backOff.forgotten(manager);
   }
 
   /** Whether a call without wishes must be answered without waiting. */
