@@ -1,7 +1,7 @@
 export { createAuthFetch } from './http/create-auth-fetch.js';
 export { createHttpClient } from './http/create-http-client.js';
 export { parseChallenges } from './http/parse-challenges.js';
-export { rejectedToken, type TokenRejections } from './http/rejected-token.js';
+export { rejectedToken, type RejectedTokenOptions, type TokenRejections } from './http/rejected-token.js';
 export type { AuthFetch, AuthFetchOptions, AuthRequestInit } from './http/auth-fetch-options.js';
 export type { HttpClientOptions } from './http/create-http-client.js';
 export type { Challenge } from './http/parse-challenges.js';

@@ -1,9 +1,13 @@
 import { checkOptions, checkString, invalidOption } from '../core/check-option.js';
+import type { Clock } from '../core/clock.js';
 import type { RejectedToken } from '../core/preset.js';
 import { readText } from '../core/read-text.js';
+import { checkClock } from '../core/system-clock.js';
+import { withTimeLimit } from '../core/waiting.js';
 import { parseChallenges } from './parse-challenges.js';
 
 const longestBody = 65_536;
+const longestReadMs = 5_000;
 
 /** Ways to refuse a token beside the standards' own. */
 export interface TokenRejections {
@@ -13,13 +17,21 @@ export interface TokenRejections {
   readonly matches: (response: Response, signal: AbortSignal | undefined) => Promise<boolean>;
 }
 
+export interface RejectedTokenOptions {
+  /** Times the reading of a body. @default the machine's clock */
+  readonly clock?: Clock | undefined;
+}
+
 /**
  * Reads the forms in which some APIs refuse a token beside a 401: a 200 with an error in its JSON, a status of their own. For `alsoRejected`.
  *
- * A body counts when it is JSON (`application/json`, `application/…+json`) of at most 64 KiB; a copy is read, so the caller gets it whole.
+ * A body counts when it is JSON (`application/json`, `application/…+json`) of at most 64 KiB that is there within 5 s; the caller waits for it,
+ * and gets it whole: a copy is read.
  * @throws {TokenError} `invalid_option`
  */
-export function rejectedToken(forms: readonly RejectedToken[]): TokenRejections {
+export function rejectedToken(forms: readonly RejectedToken[], options: RejectedTokenOptions = {}): TokenRejections {
+  checkOptions('rejectedToken', options, ['clock']);
+  const clock = checkClock(options.clock);
   if (!Array.isArray(forms)) throw invalidOption('rejectedToken', 'a list of forms', forms);
   for (const form of forms) checkForm(form);
   return {
@@ -29,9 +41,8 @@ export function rejectedToken(forms: readonly RejectedToken[]): TokenRejections 
         ({ status, headerError }) => status === response.status && (headerError === undefined || isChallenged(response, headerError)),
       );
       if (fitting.some(({ path }) => path === undefined)) return true;
-      // What streams is not waited for.
       if (fitting.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '')) return false;
-      const body = await readJson(response.clone(), signal);
+      const body = await readJson(response.clone(), clock, signal);
       return fitting.some(({ path = '', equals }) => memberAt(body, path) === equals);
     },
   };
@@ -56,9 +67,17 @@ function memberAt(body: unknown, path: string): unknown {
   return path.split('.').reduce((value, name) => (Object.hasOwn(Object(value), name) ? Reflect.get(Object(value), name) : undefined), body);
 }
 
-async function readJson(copy: Response, signal: AbortSignal | undefined): Promise<unknown> {
+async function readJson(copy: Response, clock: Clock, signal: AbortSignal | undefined): Promise<unknown> {
   try {
-    return JSON.parse((await readText(copy, longestBody, signal)) ?? '');
+    // A body that is written bit by bit would hold the call as long as it lasts.
+    const text = await withTimeLimit(
+      clock,
+      longestReadMs,
+      (limited) => readText(copy, longestBody, limited),
+      () => undefined,
+      signal,
+    );
+    return JSON.parse(text ?? '');
   } catch {
     signal?.throwIfAborted();
     return undefined;

@@ -41,7 +41,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   const { skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent, ...grantOptions } = checked(options);
   const grant = withSharedPause(clientCredentials(grantOptions), store, checkClock(clock));
   const { issuer, server, clientId } = grantOptions;
-  const alsoRejected = rejectedToken(grantOptions.preset?.rejectedToken ?? []);
+  const alsoRejected = rejectedToken(grantOptions.preset?.rejectedToken ?? [], { clock });
   const diagnostics = diagnosticsOf({ issuer: issuer ?? server?.issuer ?? '', clientId });
   const { tokens } = managerParts(
     { grant, skewMs, minValidMs, store, lock, clock, keepFresh, maxTargets, onEvent },

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { isTokenError } from '../core/errors.js';
 import type { Grant } from '../core/grant.js';
-import { digest, randomId } from '../core/random.js';
+import { randomId } from '../core/random.js';
 import type { TokenStore } from '../core/token-store.js';
 import { askStore } from '../manager/ask-store.js';
 import { recordName } from '../manager/record-name.js';
@@ -18,7 +18,7 @@ export function withSharedPause(grant: Grant, store: TokenStore | undefined, clo
   return {
     ...grant,
     async request(current, context) {
-      const key = `${await recordName(grant, '', digest)}:pause`;
+      const key = `${await recordName(grant)}:pause`;
       const known = await askStore(clock, () => store.get(key)).catch(() => undefined);
       // Without an age it would never end.
       const leftMs = Math.min(Number(known?.value), limits.retryAfterMs) - (known?.ageMs ?? Infinity);

@@ -16,13 +16,13 @@ const session = "export { createSession } from './dist/browser.js'";
  * down, towards `goal`; up only with a feature that docs/decisions/0011 records.
  */
 const budgets = [
-  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_850, goal: 13_000 },
+  { name: 'manager + memoryStore + clientCredentials', code: manager, external: [], max: 19_900, goal: 13_000 },
   {
     name: 'tokenkeep/http, its own code (beside the manager, without ky)',
     code: `${manager};${http}`,
     external: ['ky'],
     beside: manager,
-    max: 3_720,
+    max: 3_740,
     goal: 3_000,
   },
   { name: 'rejectedToken, beside those', code: `${manager};${http};${rejections}`, external: ['ky'], beside: `${manager};${http}`, max: 600, goal: 600 },
@@ -33,9 +33,9 @@ const budgets = [
 /** The same for what is loaded in parts: what a page begins with, and all that it may ever load. */
 const splitBudgets = [
   { name: 'createSession, first load', code: session, external: [], max: 22_000, goal: 18_000 },
-  { name: 'createSession, everything', code: session, external: [], all: true, max: 61_400, goal: 36_000 },
+  { name: 'createSession, everything', code: session, external: [], all: true, max: 61_500, goal: 36_000 },
   { name: 'createSession, first load without ky', code: session, external: ['ky'], max: 13_400, goal: 9_000 },
-  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 52_800, goal: 27_000 },
+  { name: 'createSession, everything without ky', code: session, external: ['ky'], all: true, max: 52_900, goal: 27_000 },
 ];
 
 /** Packages that must not be in an entry's bundle. */

@@ -100,6 +100,23 @@ describe('rejectedToken', () => {
     await expect(api('https://api.test/a', { signal: abort.signal })).rejects.toThrow('enough');
   });
 
+  it('waits five seconds for a body that never ends, and leaves it to the caller [H9]', async () => {
+    const clock = virtualClock();
+    const endless = new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('{"ok":false')) });
+    const tokens = new FakeTokens();
+    const api = createAuthFetch(tokens, {
+      allow: ['https://api.test'],
+      alsoRejected: rejectedToken([slack], { clock }),
+      fetch: async () => new Response(endless, { headers: { 'content-type': json } }),
+    });
+    const call = api('https://api.test/a');
+    await clock.advance(5_000);
+    const { value } = (await (await call).body?.getReader().read()) ?? {};
+    expect(new TextDecoder().decode(value)).toBe('{"ok":false');
+    expect(tokens.renewals).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
   it("comes from the preset in a service client's HTTP client [H9]", async () => {
     const clock = virtualClock();
     const server = fakeAuthorizationServer({ clock, clients: { billing: 'secret' } });
