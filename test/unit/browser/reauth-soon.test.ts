@@ -34,7 +34,8 @@ describe('a session whose server ends it after 24 hours', () => {
       await session.dispose();
     }
     for (const [hour, endsAt] of heard) {
-      expect(hour).toBe(22);
+      // The site lets a second pass whenever it waits.
+      expect(hour).toBeCloseTo(22, 2);
       expect(endsAt).toBeCloseTo(24, 2);
     }
   });
